@@ -1,0 +1,1 @@
+"""Static calibrations, one readable file each."""

@@ -1,0 +1,1 @@
+"""The embedded runner behind the pyesorex command."""

@@ -1,0 +1,1 @@
+"""EsoRex plugins that run the recipes."""

@@ -1,0 +1,1 @@
+"""What the SOXS cameras share: arms, detectors, header keywords, frame tags."""

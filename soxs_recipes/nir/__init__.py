@@ -1,0 +1,1 @@
+"""The near-infrared spectrograph camera."""

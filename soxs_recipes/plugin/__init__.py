@@ -1,0 +1,1 @@
+"""The folder that PyEsoRex scans for recipes."""

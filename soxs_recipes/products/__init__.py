@@ -1,0 +1,1 @@
+"""FITS in and out."""

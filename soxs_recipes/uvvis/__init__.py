@@ -1,0 +1,1 @@
+"""The UV-VIS spectrograph camera."""

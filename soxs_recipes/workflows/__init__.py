@@ -1,0 +1,1 @@
+"""Generators of the EsoReflex workflow and the OCA rules."""

@@ -1,0 +1,1 @@
+"""End-to-end simulator of raw SOXS frames with known truth."""

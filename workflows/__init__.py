@@ -1,0 +1,1 @@
+"""Generated workflow files."""
