@@ -1,1 +1,8 @@
-"""The recipes."""
+"""The recipes: one file per recipe, and the list of them."""
+
+from __future__ import annotations
+
+from soxs_recipes.recipes.soxs_mbias import SoxsMbias
+from soxs_recipes.recipes.soxs_mdark import SoxsMdark
+
+RECIPES = (SoxsMbias, SoxsMdark)

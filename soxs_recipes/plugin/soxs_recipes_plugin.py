@@ -1,0 +1,6 @@
+"""The recipes of SOXS, for PyEsoRex: every recipe class and nothing else."""
+
+from soxs_recipes.recipes.soxs_mbias import SoxsMbias
+from soxs_recipes.recipes.soxs_mdark import SoxsMdark
+
+__all__ = ["SoxsMbias", "SoxsMdark"]

@@ -1,0 +1,36 @@
+"""Declarations that several recipes share, so that the same thing has the same word."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from soxs_recipes.recipes.declarations import AUTO, Parameter, Qc
+
+STACK_METHOD = Parameter(
+    "stack-method",
+    "clipped-mean",
+    "How frames are combined",
+    choices=("clipped-mean", "mean", "median"),
+)
+KAPPA = Parameter(
+    "kappa", 5.0, "Values further than this from the others are rejected", "sigma", 1.5, 100.0
+)
+ITERATIONS = Parameter("iterations", 3, "Rounds of rejection", minimum=1, maximum=20)
+REFERENCE = Parameter(
+    "reference",
+    AUTO,
+    "Zero level from the prescan (per frame, per row, or per row and smoothed) or from the "
+    "reference pixels",
+    choices=(AUTO, "none", "frame", "row", "smooth", "pixels"),
+    by_arm=MappingProxyType({"VIS": "smooth", "NIR": "pixels", "ACQ": "none"}),
+)
+PRODUCT_SUFFIX = Parameter(
+    "product-suffix", "", "Text appended to the names of the products, after an underscore"
+)
+STACKING = (STACK_METHOD, KAPPA, ITERATIONS)
+
+TEMPERATURES = (
+    Qc("DETECTOR TEMP", "C", "temperature of the detector", arms=("VIS",)),
+    Qc("DETECTOR TEMP", "K", "temperature of the detector", arms=("NIR",)),
+    Qc("CPATH TEMP", "C", "temperature of the common path", arms=("VIS", "NIR")),
+)
