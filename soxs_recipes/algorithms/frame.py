@@ -1,0 +1,130 @@
+"""The one image with error and quality that all steps pass on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from soxs_recipes.algorithms.quality import UNUSABLE, Quality, QualityArray, has
+
+Image = NDArray[np.float32]
+
+
+class FrameShapeError(ValueError):
+    """The planes of a detector frame, or two frames, differ in shape."""
+
+
+@dataclass(frozen=True)
+class DetectorFrame:
+    """An image with its 1-sigma error and quality mask.
+
+    Parameters
+    ----------
+    flux : ndarray of float32, shape (ny, nx)
+        Signal; electrons once the frame is detrended.
+    error : ndarray of float32, shape (ny, nx)
+        Standard deviation of `flux`, same unit.
+    quality : ndarray of uint16, shape (ny, nx)
+        Bits as named in `Quality`.
+
+    Raises
+    ------
+    FrameShapeError
+        If the planes are not two-dimensional and of one shape.
+
+    Notes
+    -----
+    Planes of another type are converted; those of the right type are taken without a copy.
+    Operations between frames add variances, which assumes independent errors.
+    """
+
+    flux: Image
+    error: Image
+    quality: QualityArray
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("flux", np.float32), ("error", np.float32), ("quality", np.uint16)):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
+        shapes = {name: getattr(self, name).shape for name in ("flux", "error", "quality")}
+        if self.flux.ndim != 2 or len(set(shapes.values())) != 1:
+            raise FrameShapeError(
+                f"flux, error and quality must be images of one shape, found {shapes}"
+            )
+
+    @classmethod
+    def from_variance(
+        cls, flux: ArrayLike, variance: ArrayLike, quality: ArrayLike | None = None
+    ) -> DetectorFrame:
+        """Build a frame from a variance plane; without `quality` every pixel is good."""
+        flux = np.asarray(flux, dtype=np.float32)
+        if quality is None:
+            quality = np.zeros(flux.shape, dtype=np.uint16)
+        return cls(flux, np.sqrt(np.asarray(variance, dtype=np.float32)), quality)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.flux.shape
+
+    @property
+    def variance(self) -> Image:
+        """Square of the error."""
+        return np.square(self.error)
+
+    def good(self, unusable: Quality = UNUSABLE) -> NDArray[np.bool_]:
+        """Return where none of the bits `unusable` is set and flux and error are finite."""
+        return ~has(self.quality, unusable) & np.isfinite(self.flux) & np.isfinite(self.error)
+
+    def cut(self, rows: slice, columns: slice) -> DetectorFrame:
+        """Return a part of the frame (views, not copies)."""
+        return self._planewise(lambda plane: plane[rows, columns])
+
+    def flag(self, where: ArrayLike, bits: Quality) -> DetectorFrame:
+        """Return the frame with `bits` added to the quality where `where` is true."""
+        return replace(self, quality=self.quality | np.where(where, np.uint16(bits), np.uint16(0)))
+
+    def minus(self, other: DetectorFrame) -> DetectorFrame:
+        """Return this frame less `other`: variances add, quality bits are joined."""
+        self._check_shape(other)
+        return DetectorFrame(
+            self.flux - other.flux,
+            np.hypot(self.error, other.error),
+            self.quality | other.quality,
+        )
+
+    def times(self, factor: float) -> DetectorFrame:
+        """Return the frame multiplied by a factor without error, for example the gain."""
+        return replace(
+            self,
+            flux=self.flux * np.float32(factor),
+            error=self.error * np.float32(abs(factor)),
+        )
+
+    def divided_by(self, other: DetectorFrame) -> DetectorFrame:
+        """Return this frame over `other`; where `other` is not above zero there is no data.
+
+        Such pixels get flux 0, error 0 and the bit ``NO_DATA``.
+        """
+        self._check_shape(other)
+        usable = other.flux > 0
+        scale = np.divide(1.0, other.flux, out=np.zeros_like(other.flux), where=usable)
+        flux = self.flux * scale
+        frame = DetectorFrame(
+            flux,
+            np.hypot(self.error, flux * other.error) * scale,
+            self.quality | other.quality,
+        )
+        return frame.flag(~usable, Quality.NO_DATA)
+
+    def _check_shape(self, other: DetectorFrame) -> None:
+        if self.shape != other.shape:
+            raise FrameShapeError(
+                f"two frames of one shape expected, found {self.shape} and {other.shape}; "
+                "check binning and read-out window"
+            )
+
+    def _planewise(self, change: Callable[[NDArray], NDArray]) -> DetectorFrame:
+        return DetectorFrame(change(self.flux), change(self.error), change(self.quality))
