@@ -122,9 +122,9 @@ class SceneSource(Protocol):
     """Anything that turns a request into light on the detector."""
 
     def scene(self, request: SceneRequest) -> ExposureScene:
-        """Expected photo-electron rate of one exposure."""
+        """Return the expected photo-electron rate of one exposure."""
         ...
 
     def truth(self) -> Mapping[str, object]:
-        """JSON-serialisable truth common to the whole night (format, spectra, transmission)."""
+        """Return the JSON-serialisable truth of the whole night (format, spectra, atmosphere)."""
         ...

@@ -1,0 +1,257 @@
+"""From the plan of an exposure to a raw file and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from .ccd import CcdSettings, RawPixels, expose_ccd
+from .contract import ExposureScene, SceneRequest, SceneSource
+from .detector_maps import detector_maps
+from .exposure import Exposure, mjd
+from .h2rg import RampSettings, expose_h2rg
+from .headers import frame_cards
+from .raw_file import write_raw
+from .specs import DETECTORS, H2rgSpec
+
+SourceFactory = Callable[[], SceneSource]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all frames of one call share.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of everything that differs from night to night.
+    detector_seed : int
+        Which chips: their fixed maps.
+    cosmic_rays, prnu, nonlinear : bool
+        Effects that may be switched off.
+    fixed_pattern_e : float
+        Amplitude of periodic interference in CCD frames, electrons.
+    ideal : bool
+        The optics follow the recipes' own tables exactly.
+    """
+
+    seed: int = 1
+    detector_seed: int = 0
+    cosmic_rays: bool = True
+    prnu: bool = True
+    nonlinear: bool = True
+    fixed_pattern_e: float = 0.0
+    ideal: bool = False
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What is kept of a frame after it has been written."""
+
+    file: str
+    truth: dict[str, object]
+    cosmic_pixel: np.ndarray
+    cosmic_electrons: np.ndarray
+
+
+def scene_request(exposure: Exposure, run: Run) -> SceneRequest | None:
+    """Return what the optics are asked for; None for frames without light."""
+    kind = scene_kind(exposure.kind)
+    if kind in ("bias", "dark") or exposure.arm == "ACQ":
+        return None
+    start, end = zip(
+        exposure.pointing.airmass,
+        exposure.pointing.parallactic_deg,
+        exposure.pointing.seeing_arcsec,
+        strict=True,
+    )
+    airmass, parallactic, seeing = (float(v) for v in (np.add(start, end) / 2))
+    on_sky = exposure.frame_kind.on_sky
+    return SceneRequest(
+        arm=exposure.arm,
+        kind=kind,
+        slit=exposure.slit,
+        lamps=exposure.lamps,
+        lamp_on=exposure.lamp_on,
+        lamp_scale=exposure.lamp_scale,
+        target=exposure.target,
+        mode=exposure.frame_kind.mode,
+        on_target=exposure.on_target,
+        # Lamp frames of one set differ in noise alone: equal requests are answered once.
+        exptime_s=exposure.exptime_s if on_sky else 1.0,
+        mjd=mjd(exposure.start_ms) if on_sky else float(int(mjd(exposure.start_ms))),
+        airmass=airmass,
+        parallactic_deg=parallactic,
+        seeing_arcsec=seeing,
+        pwv_mm=exposure.pwv_mm,
+        nod_arcsec=exposure.nod.cumulative_y if exposure.nod else 0.0,
+        flexure_px=exposure.flexure_px,
+        seed=run.seed,
+        ideal=run.ideal,
+    )
+
+
+def scene_kind(kind: str) -> str:
+    """Return the optics' word for a frame kind: ``object_async_nod`` -> ``object``."""
+    for stem in ("object", "std_flux", "std_telluric", "detlin"):
+        if kind.startswith(stem):
+            return stem
+    return kind
+
+
+def take_frame(
+    exposure: Exposure, out: Path, run: Run, scene: ExposureScene | None = None
+) -> FrameRecord:
+    """Make one raw file.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        The plan.
+    out : Path
+        Directory of the raw files.
+    run : Run
+        Seeds and switches.
+    scene : ExposureScene, optional
+        The light; None for bias and dark.
+
+    Returns
+    -------
+    FrameRecord
+        Its name, truth and cosmic rays.
+    """
+    raw = _pixels(exposure, run, scene)
+    if scene is not None and scene.header_cards:
+        exposure = replace(exposure, extra_cards={**exposure.extra_cards, **scene.header_cards})
+    datasum = write_raw(out / exposure.file_name, raw.pixels, frame_cards(exposure, run.seed))
+    truth = {**_plan_truth(exposure), "detector": raw.truth, "datasum": datasum}
+    if scene is not None:
+        truth["scene"] = dict(scene.truth)
+    return FrameRecord(exposure.file_name, truth, raw.cosmics.pixel, raw.cosmics.electrons)
+
+
+def _pixels(exposure: Exposure, run: Run, scene: ExposureScene | None) -> RawPixels:
+    """Expose the detector of the arm."""
+    spec = DETECTORS[exposure.arm]
+    maps = detector_maps(exposure.arm, run.detector_seed)
+    rate = None if scene is None else scene.rate_e_per_s
+    switches = {
+        "cosmic_rays": run.cosmic_rays,
+        "prnu": run.prnu,
+        "nonlinear": run.nonlinear,
+    }
+    if isinstance(spec, H2rgSpec):
+        ramp = RampSettings(exposure.dit_s, exposure.ndit, **switches)
+        return expose_h2rg(spec, maps, ramp, run.seed, exposure.stream, rate)
+    settings = CcdSettings(
+        mode=spec.mode(exposure.read_mode),
+        binning=exposure.binning,
+        exptime_s=exposure.exptime_s,
+        fixed_pattern_e=run.fixed_pattern_e,
+        **switches,
+    )
+    return expose_ccd(spec, maps, settings, run.seed, exposure.stream, rate)
+
+
+def _plan_truth(exposure: Exposure) -> dict[str, object]:
+    """Return the parts of the plan that a test or a benchmark wants to select frames by."""
+    keep = (
+        "arm kind number exptime_s ndit binning read_mode slit lamps lamp_on lamp_scale target "
+        "on_target flexure_px pwv_mm expno nexp"
+    )
+    truth: dict[str, object] = {name: getattr(exposure, name) for name in keep.split()}
+    truth["mjd"] = mjd(exposure.start_ms)
+    if exposure.arm == "ACQ":
+        truth["filter"] = exposure.acq_filter
+    if exposure.frame_kind.on_sky:
+        truth["pointing"] = asdict(exposure.pointing)
+    if exposure.nod is not None:
+        truth["nod"] = asdict(exposure.nod)
+    return truth
+
+
+class Observatory:
+    """Takes frames one after the other, asking the optics once for equal requests."""
+
+    def __init__(self, out: Path, run: Run, source: SceneSource | None = None) -> None:
+        self._out = out
+        self._run = run
+        self._source = source
+        self._last: tuple[SceneRequest, ExposureScene] | None = None
+
+    def take(self, exposure: Exposure) -> FrameRecord:
+        """Make one raw file."""
+        request = scene_request(exposure, self._run)
+        scene = None if request is None else self._scene(request)
+        return take_frame(exposure, self._out, self._run, scene)
+
+    def _scene(self, request: SceneRequest) -> ExposureScene:
+        if self._source is None:
+            raise ValueError(f"a {request.kind} frame needs a source of scenes")
+        if self._last is None or self._last[0] != request:
+            self._last = (request, self._source.scene(request))
+        return self._last[1]
+
+
+def take_frames(
+    exposures: Iterable[Exposure],
+    out: Path,
+    run: Run,
+    factory: SourceFactory | None = None,
+    workers: int = 1,
+) -> list[FrameRecord]:
+    """Make raw files, in this process or in several.
+
+    The result does not depend on ``workers``. Frames of one set (same template start and arm) are
+    made by the same process, which so renders their common scene once.
+
+    Parameters
+    ----------
+    exposures : iterable of Exposure
+        The plans.
+    out : Path
+        Directory of the raw files.
+    run : Run
+        Seeds and switches.
+    factory : callable, optional
+        Makes the source of scenes; must be picklable when ``workers`` > 1.
+    workers : int
+        Number of processes.
+    """
+    plans = list(exposures)
+    if workers <= 1:
+        observatory = Observatory(out, run, factory() if factory else None)
+        return [observatory.take(plan) for plan in plans]
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start_worker, initargs=(out, run, factory)
+    ) as pool:
+        done = pool.map(_take_set, _sets(plans))
+        records = {record.file: record for batch in done for record in batch}
+    return [records[plan.file_name] for plan in plans]
+
+
+def _sets(plans: list[Exposure]) -> list[list[Exposure]]:
+    """Group frames that share a scene, the most expensive groups first."""
+    groups: dict[tuple[object, ...], list[Exposure]] = {}
+    for plan in plans:
+        key = (plan.arm, plan.kind, plan.template_start_ms, plan.slit, plan.lamp_on)
+        groups.setdefault(key, []).append(plan)
+    return sorted(
+        groups.values(), key=lambda group: (group[0].kind in ("bias", "dark"), -len(group))
+    )
+
+
+_worker: list[Observatory] = []
+
+
+def _start_worker(out: Path, run: Run, factory: SourceFactory | None) -> None:
+    _worker[:] = [Observatory(out, run, factory() if factory else None)]
+
+
+def _take_set(plans: list[Exposure]) -> list[FrameRecord]:
+    return [_worker[0].take(plan) for plan in plans]
