@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from soxs_recipes.errors import SoxsError
+
 
 class ExitStatus(IntEnum):
     """Exit status of the command; the values are those of EsoRex where it has one.
@@ -25,7 +27,7 @@ class ExitStatus(IntEnum):
     USAGE = 255
 
 
-class RunnerError(Exception):
+class RunnerError(SoxsError):
     """A run cannot start or cannot be completed.
 
     Parameters
@@ -39,9 +41,7 @@ class RunnerError(Exception):
     status = ExitStatus.USAGE
 
     def __init__(self, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{problem}\n{remedy}" if remedy else problem)
-        self.problem = problem
-        self.remedy = remedy
+        super().__init__(problem, remedy=remedy or None)
 
 
 class UsageError(RunnerError):
@@ -80,7 +80,7 @@ class RecipeFailedError(RunnerError):
     status = ExitStatus.RECIPE_FAILED
 
 
-class ProductError(RunnerError):
+class DeliveryError(RunnerError):
     """A product that is missing, misplaced, named twice, or that cannot be put in place."""
 
     status = ExitStatus.BAD_PRODUCT

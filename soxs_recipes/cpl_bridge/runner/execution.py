@@ -13,7 +13,7 @@ from typing import Any
 from soxs_recipes.cpl_bridge import cpl
 from soxs_recipes.cpl_bridge.runner import discovery, messages, signals, sof
 from soxs_recipes.cpl_bridge.runner.errors import (
-    ProductError,
+    DeliveryError,
     RecipeFailedError,
     RunnerError,
     UsageError,
@@ -187,15 +187,15 @@ def _products(recipe: Any, frames: Sequence[Any], scratch: Path) -> list[Any]:
             continue
         file = Path(frame.file)
         if (scratch / file).parent.resolve() != scratch.resolve():
-            raise ProductError(
+            raise DeliveryError(
                 f"Product '{file}' of recipe '{recipe.name}' is not in the working directory of "
                 "the recipe.",
                 "A recipe must name its products without a directory.",
             )
         if file.name in names:
-            raise ProductError(f"Recipe '{recipe.name}' returned the product '{file}' twice.")
+            raise DeliveryError(f"Recipe '{recipe.name}' returned the product '{file}' twice.")
         if not (scratch / file.name).is_file():
-            raise ProductError(
+            raise DeliveryError(
                 f"Recipe '{recipe.name}' returned the product '{file}', which does not exist."
             )
         names.add(file.name)
@@ -216,7 +216,7 @@ def _sign(products: Sequence[Any], output: Output, scratch: Path) -> None:
             cpl.ui.FrameSet(fits), compute_md5=output.datamd5, compute_checksum=output.checksum
         )
     except Exception as error:
-        raise ProductError(
+        raise DeliveryError(
             f"Could not update the product headers: {messages.reason(error)}",
             _disk_full(error, scratch),
         ) from error

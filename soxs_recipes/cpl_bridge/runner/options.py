@@ -287,7 +287,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
             if text:
                 values[option.alias] = option.parse(text)
         except BadValueError as error:
-            problem = f"{error.problem} (environment variable {option.variable})"
+            problem = f"{error.summary} (environment variable {option.variable})"
             raise UsageError(problem) from error
     return values
 

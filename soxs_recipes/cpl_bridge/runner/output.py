@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soxs_recipes.cpl_bridge.runner import signals
-from soxs_recipes.cpl_bridge.runner.errors import ProductError, UsageError
+from soxs_recipes.cpl_bridge.runner.errors import DeliveryError, UsageError
 
 SCRATCH_PREFIX = ".pyesorex-"
 
@@ -110,7 +110,7 @@ def put_in_place(moves: Mapping[Path, Path], inputs: Iterable[Path], scratch: Pa
 
     Raises
     ------
-    ProductError
+    DeliveryError
         If a product would replace an input or cannot be moved; then everything is as before.
     """
     _refuse_inputs(moves.values(), inputs)
@@ -127,7 +127,7 @@ def put_in_place(moves: Mapping[Path, Path], inputs: Iterable[Path], scratch: Pa
         except OSError as error:
             for source, target in reversed(undo):
                 source.rename(target)
-            raise ProductError(
+            raise DeliveryError(
                 f"Unable to move product file to final output path ({target}): {error.strerror}.",
                 "Nothing was put in place. Make the path writable or choose another --output-dir.",
             ) from error
@@ -138,7 +138,7 @@ def make_links(products: Iterable[Path], directory: Path) -> None:
 
     Raises
     ------
-    ProductError
+    DeliveryError
         If a link cannot be made.
     """
     for product in products:
@@ -148,7 +148,7 @@ def make_links(products: Iterable[Path], directory: Path) -> None:
                 link.unlink()
             link.symlink_to(product.resolve())
         except OSError as error:
-            raise ProductError(
+            raise DeliveryError(
                 f"Unable to create symbolic link for {product} in directory {directory}: "
                 f"{error.strerror}."
             ) from error
@@ -196,13 +196,13 @@ def _refuse_inputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
     inputs = [path for path in inputs if path.exists()]
     for target in targets:
         if target.is_dir() and not target.is_symlink():
-            raise ProductError(
+            raise DeliveryError(
                 f"Unable to move product file to final output path ({target}): "
                 "there is a directory of that name.",
                 "Remove it or choose another --output-dir.",
             )
         if target.exists() and any(target.samefile(path) for path in inputs):
-            raise ProductError(
+            raise DeliveryError(
                 f"Product {target} would replace an input file of the same name.",
                 "Choose another --output-dir.",
             )

@@ -113,7 +113,7 @@ def typed_entries(
         try:
             values[parameter.name] = parameter.parse(entry.text)
         except BadValueError as error:
-            problem = f"{error.problem} (configuration file '{file}', line {entry.line})"
+            problem = f"{error.summary} (configuration file '{file}', line {entry.line})"
             raise ConfigError(problem, status=ExitStatus.BAD_VALUE) from error
     return values
 

@@ -1,4 +1,4 @@
-"""The command line of the embedded runner."""
+"""The command line of the embedded runner, and what the `soxs` command offers around it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from soxs_recipes.cpl_bridge.runner import (
     signals,
     sof,
 )
+from soxs_recipes.cpl_bridge.runner.doctor import examine, report
 from soxs_recipes.cpl_bridge.runner.errors import (
     ExitStatus,
     RunnerError,
@@ -32,15 +33,15 @@ from soxs_recipes.cpl_bridge.runner.output import Output
 from soxs_recipes.cpl_bridge.runner.parameters import Parameter, Value, recipe_parameters
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
 
     Parameters
     ----------
-    arguments : sequence of str, optional
+    argv : sequence of str, optional
         Command line without the program's name; that of the process by default.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     with messages.session():
         try:
             with signals.termination_raises():
@@ -55,6 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             messages.failure(error)
             return error.status
     return ExitStatus.SUCCESS
+
+
+def plugin_dir(argv: Sequence[str] = ()) -> int:  # noqa: ARG001 - one form for commands
+    """Print the directory with this package's recipes, for PYESOREX_PLUGIN_DIR."""
+    print(discovery.plugin_directory())
+    return 0
+
+
+def doctor(argv: Sequence[str] = ()) -> int:  # noqa: ARG001 - one form for commands
+    """Print what decides which recipes run how; the status is 1 if something must be done."""
+    findings = list(examine(os.environ))
+    print(report(findings))
+    return int(any(finding.needed for finding in findings))
 
 
 def _command(arguments: list[str]) -> None:
