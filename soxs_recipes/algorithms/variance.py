@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Variance = NDArray[np.float32]
+
+
+class NoiseModel(Protocol):
+    """Variance of one frame as a function of its signal."""
+
+    def variance(self, signal_e: ArrayLike) -> Variance:
+        """Variance in e-^2 of a signal in electrons above the zero level."""
 
 
 @dataclass(frozen=True)
