@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from soxs_recipes.errors import ForeignFrameError, HeaderError
+from soxs_recipes.errors import ForeignFrameError, HeaderError, ParameterError
 from soxs_recipes.instrument import detector as readout
 from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.instrument.detector import Detector, Header, Readout
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from soxs_recipes.algorithms.variance import NoiseModel
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,14 @@ class ReferenceLevel:
         Level of each science column on top of the row's.
     error_adu : float
         Standard error of the level of one pixel.
+    is_measured : bool
+        False if there was nothing to measure it with and it is taken as zero.
     """
 
     row_adu: np.ndarray
     column_adu: np.ndarray
     error_adu: float
+    is_measured: bool = True
 
     def subtract(self, pixels_adu: np.ndarray, first_row: int) -> np.ndarray:
         """Rows of the trimmed frame, starting at `first_row`, without their level."""
@@ -57,16 +64,17 @@ class Arm(ABC):
         Its detector.
     reference_methods : tuple of str
         Ways to measure the zero level of a frame, the default first.
-    exptime_keyword, temperature_keyword, temperature_unit : str
-        Where the exposure time of one integration and the detector temperature stand.
+    exptime_keywords : tuple of str
+        Where the exposure time of one integration stands, best first.
+    temperature_keywords : mapping of str to str
+        Temperatures worth trending: QC name and the header card it comes from.
     """
 
     name: ClassVar[str]
     detector: ClassVar[Detector]
     reference_methods: ClassVar[tuple[str, ...]]
     exptime_keywords: ClassVar[tuple[str, ...]] = (kw.EXPTIME,)
-    temperature_keyword: ClassVar[str | None] = None
-    temperature_unit: ClassVar[str] = "K"
+    temperature_keywords: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def readout(self, header: Header) -> Readout:
         """How a frame of this arm was read.
@@ -85,6 +93,20 @@ class Arm(ABC):
             exptime_s=self._exptime_s(header),
             ndit=int(readout.header_number(header, kw.NDIT) or 1),
         )
+
+    def noise_model(self, read_noise_e: float, ndit: int = 1) -> NoiseModel:
+        """Variance of a frame as a function of its signal.
+
+        Parameters
+        ----------
+        read_noise_e : float
+            Read noise of one frame, after averaging its integrations.
+        ndit : int
+            Integrations averaged into it; a CCD frame has one.
+        """
+        from soxs_recipes.algorithms.variance import CcdNoise
+
+        return CcdNoise(read_noise_e)
 
     def check_shape(self, shape: tuple[int, ...], frame_readout: Readout) -> None:
         """Refuse a raw frame whose shape is not that of the camera.
@@ -116,7 +138,6 @@ class Arm(ABC):
             "The frame has no exposure time", expected=" or ".join(self.exptime_keywords)
         )
 
-    @abstractmethod
     def reference_level(
         self, raw_adu: np.ndarray, frame_readout: Readout, method: str
     ) -> ReferenceLevel:
@@ -125,9 +146,38 @@ class Arm(ABC):
         Parameters
         ----------
         raw_adu : ndarray, shape ``frame_readout.raw_shape``
-            The whole raw frame.
+            The raw frame.
         frame_readout : Readout
             How it was read.
         method : str
-            One of `reference_methods`.
+            One of `reference_methods`; 'none' takes the level as zero.
+
+        Raises
+        ------
+        ParameterError
+            If the arm has no such method.
         """
+        if method not in self.reference_methods:
+            raise ParameterError(
+                f"Parameter --reference does not fit the arm {self.name}",
+                expected=", ".join(("auto", *self.reference_methods)),
+                found=method,
+                remedy="leave it at auto",
+            )
+        if method == "none":
+            return self.no_reference(frame_readout)
+        return self.measure_reference(raw_adu, frame_readout, method)
+
+    @staticmethod
+    def no_reference(frame_readout: Readout) -> ReferenceLevel:
+        """Level zero everywhere."""
+        import numpy as np
+
+        rows, columns = frame_readout.science_shape
+        return ReferenceLevel(np.zeros(rows, "f4"), np.zeros(columns, "f4"), 0.0, False)
+
+    @abstractmethod
+    def measure_reference(
+        self, raw_adu: np.ndarray, frame_readout: Readout, method: str
+    ) -> ReferenceLevel:
+        """Zero level by one of the arm's methods other than 'none'; see `reference_level`."""

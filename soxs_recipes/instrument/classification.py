@@ -141,9 +141,7 @@ def _classify_camera(header: Header) -> Classification:
     catg = _text(header, kw.DPR_CATG)
     if catg in ("SCIENCE", "ACQUISITION"):
         return Classification("IMG_OBJECT_ACQ")
-    return _none(
-        f"no tag for an acquisition frame with {kw.DPR_CATG} '{catg}' and {kw.DPR_TYPE} '{dpr_type}'"
-    )
+    return _none(f"no tag for an ACQ frame with {kw.DPR_CATG} '{catg}', {kw.DPR_TYPE} '{dpr_type}'")
 
 
 def _classify_spectrograph(header: Header, arm: str) -> Classification:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soxs_recipes.recipes.base import Run, SoxsRecipe
+from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX, REFERENCE, STACKING, TEMPERATURES
 from soxs_recipes.recipes.declarations import (
     SAME_READOUT,
@@ -50,11 +50,50 @@ consecutive frames, that of the master from two half stacks.
 )
 
 
+# Bias pixels further than this from their surroundings, in sigma of the master, are bad.
+BAD_KAPPA = 8.0
+
+
 class SoxsMbias(SoxsRecipe):
     """Combine bias frames into a master bias."""
 
     declaration = DECLARATION
 
-    def process(self, run: Run) -> list:
+    def process(self, run: Run) -> list[Result]:
         """Stack the bias frames and measure the master."""
-        return []
+        import numpy as np
+
+        from soxs_recipes.algorithms import bias_structure, read_noise
+        from soxs_recipes.algorithms.quality import Quality
+        from soxs_recipes.products.detector_frames import planes
+        from soxs_recipes.products.raw import open_raw_set
+        from soxs_recipes.recipes import raw_stacks
+
+        frames = run.inputs.of(BIAS)
+        single, halves = read_noise.ReadNoise(), read_noise.StackNoise()
+        with open_raw_set(frames, run.arm, run.settings.reference) as raws:
+            levels_e = [raw_stacks.own_level_e(raw) for raw in raws]
+            noise_e = raw_stacks.frame_noise_e(raws)
+            run.info(f"Combining {len(raws)} frames by {run.settings.stack_method}")
+            stacked = raw_stacks.stack_raw(
+                raws, run.settings, noise_e**2, levels_e, (single, halves)
+            )
+            patterns = [bias_structure.pattern_noise_ratio(raw.pixels()) for raw in raws]
+            prescan_e = np.mean([raw.level_e for raw in raws])
+        master = raw_stacks.raised(stacked.frame(), np.mean(levels_e))
+        master = raw_stacks.flag_outliers(master, BAD_KAPPA, Quality.BAD_PIXEL, Quality.BAD_PIXEL)
+        good = master.good()
+        slopes = bias_structure.structure_slopes(master.flux, good)
+        bad = np.count_nonzero(master.quality)
+        qc = {
+            "MBIAS MEDIAN": np.median(master.flux[good]) + prescan_e,
+            "RAW RON": single.result().value,
+            "MASTER RON": halves.result().value,
+            "FPN FRACMAX": max(patterns),
+            "STRUCTX": slopes.x,
+            "STRUCTY": slopes.y,
+            "BADPIX NUM": bad,
+            "BADPIX FRAC": bad / master.flux.size,
+            **temperatures(frames),
+        }
+        return [Result(MASTER_BIAS, planes(master), qc, exptime_s=0.0)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from soxs_recipes.recipes.base import Run, SoxsRecipe
+from typing import TYPE_CHECKING
+
+from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX, REFERENCE, STACKING, TEMPERATURES
 from soxs_recipes.recipes.declarations import (
     SAME_READOUT,
@@ -16,6 +18,9 @@ from soxs_recipes.recipes.declarations import (
     Setting,
     detector_hdus,
 )
+
+if TYPE_CHECKING:
+    from soxs_recipes.algorithms.frame import DetectorFrame
 
 ALLOW_MIXED_EXPTIME = Parameter(
     "allow-mixed-exptime", False, "Combine darks of unequal exposure time into a rate frame"
@@ -78,6 +83,50 @@ class SoxsMdark(SoxsRecipe):
 
     declaration = DECLARATION
 
-    def process(self, run: Run) -> list:
+    def process(self, run: Run) -> list[Result]:
         """Stack the dark frames and flag hot pixels."""
-        return []
+        import numpy as np
+
+        from soxs_recipes.algorithms.quality import Quality
+        from soxs_recipes.products.detector_frames import planes
+        from soxs_recipes.products.raw import open_raw_set
+        from soxs_recipes.recipes import raw_stacks
+
+        frames = run.inputs.of(DARK)
+        exptimes_s = np.array([frame.readout.exptime_s for frame in frames])
+        rates = bool(np.ptp(exptimes_s))
+        bias = self._master_bias(run)
+        with open_raw_set(frames, run.arm, run.settings.reference) as raws:
+            noise_e = raw_stacks.frame_noise_e(raws)
+            noise = run.arm.noise_model(noise_e, frames[0].readout.ndit)
+            run.info(f"Combining {len(raws)} frames by {run.settings.stack_method}")
+            if rates:
+                stacked = raw_stacks.stack_rates(raws, exptimes_s, run.settings, noise, bias)
+                master = stacked.frame()
+            else:
+                stacked = raw_stacks.stack_raw(raws, run.settings, noise.variance)
+                master = stacked.frame() if bias is None else stacked.frame().minus(bias)
+        master = raw_stacks.flag_outliers(
+            master, run.settings.hot_threshold, Quality.HOT, Quality.BAD_PIXEL
+        )
+        hot = np.count_nonzero(master.quality & Quality.HOT)
+        qc = {
+            "MDARK MEDIAN": np.median(master.flux[master.good()]),
+            "RAW RON": noise_e,
+            "HOTPIX NUM": hot,
+            "HOTPIX FRAC": hot / master.flux.size,
+            **temperatures(frames),
+        }
+        units = {"FLUX": "electron/s", "ERRS": "electron/s"} if rates else {}
+        return [Result(MASTER_DARK, planes(master), qc, float(exptimes_s.mean()), units)]
+
+    def _master_bias(self, run: Run) -> DetectorFrame | None:
+        """Bias structure, None where it is not given or not needed."""
+        from soxs_recipes.products.detector_frames import read_detector_frame
+
+        given = run.inputs.one(MASTER_BIAS)
+        if given is not None:
+            return read_detector_frame(given.path)[0]
+        if run.arm.name in MASTER_BIAS.arms:
+            run.warning("No master bias: the structure of the bias stays in the dark")
+        return None

@@ -1,0 +1,180 @@
+"""Combining raw frames of one kind: what soxs_mbias and soxs_mdark share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from soxs_recipes.algorithms.bad_pixels import OutlierSettings, find_outliers
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.quality import Quality
+from soxs_recipes.algorithms.robust import clipped_statistics
+from soxs_recipes.algorithms.stacking import (
+    Accumulator,
+    Noise,
+    Stack,
+    StackSettings,
+    join_readers,
+    stack,
+)
+from soxs_recipes.algorithms.variance import NoiseModel
+from soxs_recipes.products.raw import RawFrame
+
+BandOfOne = Callable[[int, int], np.ndarray | tuple[np.ndarray, np.ndarray, None]]
+
+# Memory for the rows of all frames that are held at one time.
+BUDGET_BYTES = 64 * 2**20
+# Rows from which the noise is judged before the frames are combined.
+NOISE_ROWS = 128
+
+
+def frame_noise_e(frames: Sequence[RawFrame]) -> float:
+    """Noise of one frame from a strip of differences of consecutive frames.
+
+    The read noise that a header gives may be off by a factor of two, which would reject good
+    values or keep cosmic rays; the frames themselves know it to a per cent.
+
+    Parameters
+    ----------
+    frames : sequence of RawFrame
+        At least two.
+
+    Returns
+    -------
+    float
+        Standard deviation of one pixel of one frame in electrons.
+    """
+    rows = frames[0].readout.science_shape[0]
+    start = max(0, (rows - NOISE_ROWS) // 2)
+    strips = np.stack([frame.rows(start, start + NOISE_ROWS) for frame in frames])
+    differences = np.diff(strips, axis=0).reshape(len(frames) - 1, -1)
+    return float(np.sqrt(np.mean(clipped_statistics(differences, axis=1, kappa=4.0).sd ** 2) / 2))
+
+
+def own_level_e(frame: RawFrame) -> float:
+    """Level that a frame has beyond its measured zero level, which drifts from frame to frame.
+
+    Only a frame whose zero level could not be measured has one: its median, from every fourth row.
+    """
+    if frame.level.is_measured:
+        return 0.0
+    return float(np.median(frame.pixels()[::4]))
+
+
+def stack_raw(
+    frames: Sequence[RawFrame],
+    settings: SimpleNamespace,
+    noise: Noise,
+    zeros_e: Sequence[float] | None = None,
+    accumulators: Sequence[Accumulator] = (),
+) -> Stack:
+    """Combine raw frames in bands of rows.
+
+    Parameters
+    ----------
+    frames : sequence of RawFrame
+        Open raw frames.
+    settings : SimpleNamespace
+        Values of the parameters stack_method, kappa and iterations.
+    noise : float, ndarray or callable
+        Variance of one value, see `stack`.
+    zeros_e : sequence of float, optional
+        Electrons to subtract from each frame.
+    accumulators : sequence of Accumulator
+        Measurements made in the same pass.
+    """
+    zeros_e = [0.0] * len(frames) if zeros_e is None else zeros_e
+
+    def reader(frame: RawFrame, zero_e: float) -> BandOfOne:
+        return lambda start, stop: frame.rows(start, stop) - np.float32(zero_e)
+
+    readers = [reader(*pair) for pair in zip(frames, zeros_e, strict=True)]
+    return _stack(readers, frames[0], settings, noise, accumulators)
+
+
+def stack_rates(
+    frames: Sequence[RawFrame],
+    exptimes_s: Sequence[float],
+    settings: SimpleNamespace,
+    noise: NoiseModel,
+    bias: DetectorFrame | None = None,
+) -> Stack:
+    """Combine raw frames of different exposure times into electrons per second.
+
+    Each frame is divided by its exposure time and weighs with its square, which is best where
+    read noise rules and depends on no measured value.
+
+    Parameters
+    ----------
+    frames : sequence of RawFrame
+        Open raw frames.
+    exptimes_s : sequence of float
+        Their exposure times, above 0.
+    settings : SimpleNamespace
+        Values of the parameters stack_method, kappa and iterations.
+    noise : NoiseModel
+        Noise of one frame.
+    bias : DetectorFrame, optional
+        Structure to subtract from each frame before the division.
+    """
+
+    def reader(frame: RawFrame, exptime_s: float) -> BandOfOne:
+        def read(start: int, stop: int) -> tuple[np.ndarray, np.ndarray, None]:
+            electrons = frame.rows(start, stop)
+            variance = noise.variance(electrons)
+            if bias is not None:
+                electrons -= bias.flux[start:stop]
+                variance = noise.variance(electrons) + bias.error[start:stop] ** 2
+            return electrons / np.float32(exptime_s), variance / np.float32(exptime_s**2), None
+
+        return read
+
+    readers = [reader(*pair) for pair in zip(frames, exptimes_s, strict=True)]
+    weights = np.square(exptimes_s) / np.sum(np.square(exptimes_s))
+    return _stack(readers, frames[0], settings, None, (), weights)
+
+
+def _stack(
+    readers: Sequence[BandOfOne],
+    frame: RawFrame,
+    settings: SimpleNamespace,
+    noise: Noise | None,
+    accumulators: Sequence[Accumulator],
+    weights: np.ndarray | None = None,
+) -> Stack:
+    how = StackSettings(settings.stack_method, settings.kappa, settings.iterations)
+    return stack(
+        join_readers(readers),
+        len(readers),
+        frame.readout.science_shape,
+        how,
+        noise,
+        accumulators,
+        BUDGET_BYTES,
+    )
+
+
+def raised(frame: DetectorFrame, level_e: float) -> DetectorFrame:
+    """Frame with a level added; a level that is known better than a pixel adds no error."""
+    return replace(frame, flux=frame.flux + np.float32(level_e))
+
+
+def flag_outliers(frame: DetectorFrame, kappa: float, high: Quality, low: Quality) -> DetectorFrame:
+    """Flag the pixels that stand out from their surroundings.
+
+    Parameters
+    ----------
+    frame : DetectorFrame
+        A master frame.
+    kappa : float
+        Threshold in standard deviations of the master, where it has no signal of its own: a hot
+        pixel's photon noise must not hide it.
+    high, low : Quality
+        Bits for pixels above and below.
+    """
+    typical = float(np.median(frame.variance[frame.good()]))
+    found = find_outliers(frame.flux, typical, frame.good(), OutlierSettings(kappa))
+    return frame.flag(found.high, high).flag(found.low, low)
