@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .camera import camera_scene
 from .ccd import CcdSettings, RawPixels, expose_ccd
 from .contract import ExposureScene, SceneRequest, SceneSource
 from .detector_maps import detector_maps
@@ -36,6 +37,8 @@ class Run:
         Effects that may be switched off.
     fixed_pattern_e : float
         Amplitude of periodic interference in CCD frames, electrons.
+    drift : float
+        Factor on the shifts of the spectral format: from the tables, and from frame to frame.
     ideal : bool
         The optics follow the recipes' own tables exactly.
     """
@@ -46,6 +49,7 @@ class Run:
     prnu: bool = True
     nonlinear: bool = True
     fixed_pattern_e: float = 0.0
+    drift: float = 1.0
     ideal: bool = False
 
 
@@ -59,22 +63,19 @@ class FrameRecord:
     cosmic_electrons: np.ndarray
 
 
-def scene_request(exposure: Exposure, run: Run) -> SceneRequest | None:
-    """Return what the optics are asked for; None for frames without light."""
-    kind = scene_kind(exposure.kind)
-    if kind in ("bias", "dark") or exposure.arm == "ACQ":
-        return None
+def scene_request(exposure: Exposure, run: Run) -> SceneRequest:
+    """Return what the optics are asked for, for an illuminated frame of the spectrograph."""
     start, end = zip(
         exposure.pointing.airmass,
         exposure.pointing.parallactic_deg,
         exposure.pointing.seeing_arcsec,
         strict=True,
     )
-    airmass, parallactic, seeing = (float(v) for v in (np.add(start, end) / 2))
+    airmass, parallactic, seeing = (float(v) for v in np.add(start, end) / 2)
     on_sky = exposure.frame_kind.on_sky
     return SceneRequest(
         arm=exposure.arm,
-        kind=kind,
+        kind=scene_kind(exposure.kind),
         slit=exposure.slit,
         lamps=exposure.lamps,
         lamp_on=exposure.lamp_on,
@@ -87,7 +88,7 @@ def scene_request(exposure: Exposure, run: Run) -> SceneRequest | None:
         mjd=mjd(exposure.start_ms) if on_sky else float(int(mjd(exposure.start_ms))),
         airmass=airmass,
         parallactic_deg=parallactic,
-        seeing_arcsec=seeing,
+        seeing_arcsec=seeing * airmass**0.6,
         pwv_mm=exposure.pwv_mm,
         nod_arcsec=exposure.nod.cumulative_y if exposure.nod else 0.0,
         flexure_px=exposure.flexure_px,
@@ -186,9 +187,14 @@ class Observatory:
 
     def take(self, exposure: Exposure) -> FrameRecord:
         """Make one raw file."""
-        request = scene_request(exposure, self._run)
-        scene = None if request is None else self._scene(request)
-        return take_frame(exposure, self._out, self._run, scene)
+        return take_frame(exposure, self._out, self._run, self._light(exposure))
+
+    def _light(self, exposure: Exposure) -> ExposureScene | None:
+        if exposure.kind in ("bias", "dark"):
+            return None
+        if exposure.arm == "ACQ":
+            return camera_scene(exposure, self._run.seed, self._run.detector_seed)
+        return self._scene(scene_request(exposure, self._run))
 
     def _scene(self, request: SceneRequest) -> ExposureScene:
         if self._source is None:
@@ -239,11 +245,17 @@ def _sets(plans: list[Exposure]) -> list[list[Exposure]]:
     """Group frames that share a scene, the most expensive groups first."""
     groups: dict[tuple[object, ...], list[Exposure]] = {}
     for plan in plans:
-        key = (plan.arm, plan.kind, plan.template_start_ms, plan.slit, plan.lamp_on)
+        alone = plan.number if plan.frame_kind.on_sky else 0
+        key = (plan.arm, plan.kind, plan.template_start_ms, plan.slit, plan.lamp_on, alone)
         groups.setdefault(key, []).append(plan)
-    return sorted(
-        groups.values(), key=lambda group: (group[0].kind in ("bias", "dark"), -len(group))
-    )
+    return sorted(groups.values(), key=_cost, reverse=True)
+
+
+def _cost(group: list[Exposure]) -> float:
+    """Rough time that a group takes, in frames of the NIR arm."""
+    per_frame = {"VIS": 0.3, "NIR": 1.0, "ACQ": 0.2}[group[0].arm]
+    scene = 0.0 if group[0].kind in ("bias", "dark") else 2.0
+    return scene + per_frame * sum(plan.ndit for plan in group)
 
 
 _worker: list[Observatory] = []

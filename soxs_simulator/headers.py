@@ -93,6 +93,8 @@ def _classification(exposure: Exposure) -> list[Card]:
 def _observation(exposure: Exposure) -> list[Card]:
     block = exposure.block
     template = exposure.frame_kind.template[exposure.arm]
+    if exposure.kind == "slit_flat" and exposure.lamp_scale < 1:
+        template += "Att"
     return [
         ("ESO OBS ID", block.ob_id, "Observation block ID"),
         ("ESO OBS NAME", block.ob_name, "OB name"),
@@ -134,7 +136,7 @@ def _telescope(exposure: Exposure) -> list[Card]:
     cards: list[Card] = [("ESO ADA ABSROT END", round(pointing.rotator_deg, 4), "[deg] Rotator")]
     tracks = (
         ("AIRM", pointing.airmass, "Airmass"),
-        ("AMBI FWHM", pointing.seeing_arcsec, "[arcsec] Seeing of the site monitor"),
+        ("AMBI FWHM", pointing.seeing_arcsec, "[arcsec] Seeing"),
         ("PARANG", pointing.parallactic_deg, "[deg] Parallactic angle"),
     )
     for name, (start, end), comment in tracks:
@@ -208,6 +210,7 @@ def _instrument(exposure: Exposure, seed: int) -> list[Card]:
             cards += [(*LAMP_CARDS[lamp], "Lamp name") for lamp in exposure.lamps]
         wheel = "VISE" if exposure.arm == "VIS" else "NISE"
         cards += [
+            (f"ESO INS {wheel} ID", exposure.slit, "Slit exchanger element"),
             (f"ESO INS {wheel} NAME", exposure.slit, "Slit exchanger position"),
             (f"ESO INS {wheel} SWSIM", False, "If T, function is simulated"),
         ]
