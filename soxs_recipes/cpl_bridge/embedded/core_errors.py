@@ -367,3 +367,12 @@ def passed_on(kind: type[Error], detail: str) -> Error:
     inner = described(kind, detail, depth=2)
     outer = kind(inner.function, inner.file, inner.line, _STANDARD_TEXTS[kind])
     return Error._from_frames([*inner.trace, *outer.trace])
+
+
+def pass_on(error: Error) -> Error:
+    """Add the frame of an outer C function to an error, which says the standard text alone."""
+    text = _STANDARD_TEXTS.get(type(error), error.message)
+    if error.message == text:
+        return error
+    outer = type(error)(error.function, error.file, error.line, text)
+    return Error._from_frames([*error.trace, *outer.trace])

@@ -62,32 +62,33 @@ _log: TextIO | None = None
 _log_level = SeverityLevel.OFF
 
 
-def wrap(text: str, indent: int, width: int) -> str:
-    """Break a line at blanks so that no part is longer than `width`; words are never cut.
+def wrap(head: str, text: str, width: int) -> str:
+    """Break a message at blanks so that lines stay below `width`; words are never cut.
 
     Parameters
     ----------
+    head
+        What stands before the text; continuation lines are indented by its length.
     text
-        The whole line; its own line breaks are kept.
-    indent
-        Blanks put in front of every continuation line.
+        The message; its own line breaks are kept.
     width
-        Longest line wanted; below 1 nothing is changed.
+        Width of the page; below 1 nothing is changed.
     """
     if width < 1:
-        return text
-    margin = " " * min(indent, width - 1)
-    lines: list[str] = []
+        return head + text
+    margin = " " * min(len(head), width - 1)
+    lines = [head]
     for number, paragraph in enumerate(text.removesuffix("\n").split("\n")):
-        words = paragraph.split(" ")
-        line = (margin if number else "") + words[0]
-        for word in words[1:]:
-            if len(line) + 1 + len(word) > width:
-                lines.append(line)
-                line = margin + word
+        if number:
+            lines.append(margin)
+        first, *words = paragraph.split(" ")
+        lines[-1] += first
+        for word in words:
+            used = len(lines[-1]) + (len(lines) > 1)
+            if used + 1 + len(word) >= width:
+                lines.append(margin + word)
             else:
-                line += " " + word
-        lines.append(line)
+                lines[-1] += f" {word}"
     return "\n".join(lines)
 
 
@@ -142,7 +143,7 @@ def _emit(name: str, severity: SeverityLevel, component: Any, message: Any) -> N
         _log.flush()
     if severity.value >= _state.level.value:
         head = _terminal_head(severity, where, now) + indent
-        line = wrap((head + text)[:MAX_MESSAGE], len(head), _state.width)
+        line = wrap(head, text[: MAX_MESSAGE - len(head)], _state.width)
         stream = sys.stderr if severity is SeverityLevel.ERROR else sys.stdout
         stream.write(line + "\n")
         stream.flush()

@@ -8,7 +8,7 @@ from functools import cmp_to_key
 from os import PathLike
 from typing import Any
 
-from soxs_recipes.cpl_bridge.embedded.core_errors import IllegalInputError
+from soxs_recipes.cpl_bridge.embedded.core_errors import IllegalInputError, described
 from soxs_recipes.cpl_bridge.embedded.core_types import TYPE_NAMES, Type
 from soxs_recipes.cpl_bridge.embedded.dumping import address, dump_text
 from soxs_recipes.cpl_bridge.embedded.overloads import (
@@ -58,7 +58,7 @@ def compile_posix(regexp: str) -> re.Pattern[str]:
     try:
         return re.compile(translated)
     except re.error as error:
-        raise IllegalInputError(f"{error} in regular expression '{regexp}'") from None
+        raise described(IllegalInputError, f"{error}. regexp='{regexp}'") from None
 
 
 def _bind(args: tuple, kwargs: dict) -> dict[str, Any] | None:
@@ -196,19 +196,21 @@ class Property:
         return dump_text(str(self), filename, mode, show)
 
     def _dumped(self) -> str:
-        quoted = f"'{self._value}'" if isinstance(self._value, str) else None
         comment = "(nil) '(null)'"
         if self._comment is not None:
             comment = f"{address(self._comment)} '{self._comment}'"
         size = len(self._value.encode()) + 1 if self._type is Type.STRING else 1
-        number = f"{self._value:d}" if isinstance(self._value, int) else f"{self._value:.15g}"
+        if self._type in (Type.STRING, Type.CHAR):
+            value = f"'{self._value}'"
+        else:
+            value = f"{self._value:d}" if isinstance(self._value, int) else f"{self._value:.15g}"
         return (
             f"Property at address {address(self)}\n"
             f"\tname   : {address(self._name)} '{self._name}'\n"
             f"\tcomment: {comment}\n"
             f"\ttype   : 0x{self._type.value:07x} '{TYPE_NAMES[self._type]}'\n"
             f"\tsize   : {size}\n"
-            f"\tvalue  : {quoted or number}\n"
+            f"\tvalue  : {value}\n"
         )
 
 

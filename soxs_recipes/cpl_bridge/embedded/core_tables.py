@@ -12,7 +12,8 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
     InvalidTypeError,
     described,
 )
-from soxs_recipes.cpl_bridge.embedded.core_properties import PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_properties import Property, PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_types import Type
 from soxs_recipes.cpl_bridge.embedded.fits_cards import format_card
 from soxs_recipes.cpl_bridge.embedded.fits_files import (
     check_mode,
@@ -26,17 +27,75 @@ from soxs_recipes.cpl_bridge.embedded.fits_order import arrange
 if TYPE_CHECKING:
     import numpy as np
 
-_STRUCTURE = ("XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "TFIELDS", "T")
-_CARD_COMMENTS = {
-    "XTENSION": "binary table extension",
-    "BITPIX": "8-bit bytes",
-    "NAXIS": "2-dimensional binary table",
-    "NAXIS1": "width of table in bytes",
-    "NAXIS2": "number of rows in table",
-    "PCOUNT": "size of special data area",
-    "GCOUNT": "one data group (required keyword)",
-    "TFIELDS": "number of fields in each row",
+_FORMATS = {
+    "i4": ("1J", "4-byte INTEGER"),
+    "i8": ("1K", "8-byte INTEGER"),
+    "f4": ("1E", "4-byte REAL"),
+    "f8": ("1D", "8-byte DOUBLE"),
 }
+
+
+def _text_column(column: np.ndarray) -> np.ndarray:
+    """Encode a text column to bytes as wide as its longest entry, padded with blanks."""
+    import numpy as np
+
+    encoded = column if column.dtype.kind == "S" else np.char.encode(column, "utf-8")
+    width = int(np.char.str_len(encoded).max(initial=1))
+    return np.char.ljust(encoded.astype(f"S{width}"), width)
+
+
+def _big_endian(rows: np.ndarray) -> np.ndarray:
+    """Pack columns as a FITS table stores them.
+
+    Raises
+    ------
+    InvalidTypeError
+        For column types that CPL tables can't save.
+    """
+    import numpy as np
+
+    columns = {}
+    for name in rows.dtype.names:
+        column = rows[name]
+        if column.dtype.kind in "SU":
+            columns[name] = _text_column(column)
+        elif column.ndim == 1 and column.dtype.str[1:] in _FORMATS:
+            columns[name] = column.astype(column.dtype.newbyteorder(">"))
+        else:
+            raise described(InvalidTypeError, f"column {name} of type {column.dtype}")
+    packed = np.empty(len(rows), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        packed[name] = column
+    return packed
+
+
+def _card(name: str, value: int | str, comment: str) -> str:
+    kind = Type.STRING if isinstance(value, str) else Type.LONG
+    return format_card(Property._of(name, kind, value, comment))
+
+
+def _structural_cards(rows: np.ndarray, units: dict[str, str]) -> list[str]:
+    """Write the cards that describe the layout of a binary table."""
+    names = rows.dtype.names
+    cards = [
+        _card("XTENSION", "BINTABLE", "binary table extension"),
+        _card("BITPIX", 8, "8-bit bytes"),
+        _card("NAXIS", 2, "2-dimensional binary table"),
+        _card("NAXIS1", rows.dtype.itemsize, "width of table in bytes"),
+        _card("NAXIS2", len(rows), "number of rows in table"),
+        _card("PCOUNT", 0, "size of special data area"),
+        _card("GCOUNT", 1, "one data group (required keyword)"),
+        _card("TFIELDS", len(names), "number of fields in each row"),
+    ]
+    for i, name in enumerate(names, start=1):
+        dtype = rows.dtype[name]
+        text = f"{dtype.itemsize}A", "ASCII Character"
+        form, words = _FORMATS.get(dtype.str[1:], text)
+        cards.append(_card(f"TTYPE{i}", name, f"label for field {i:3d}"))
+        cards.append(_card(f"TFORM{i}", form, f"data format of field: {words}"))
+        if units.get(name):
+            cards.append(_card(f"TUNIT{i}", units[name], "physical unit of field"))
+    return cards
 
 
 class Table:
@@ -130,21 +189,10 @@ class Table:
         write_hdu(path, cards, data, extend=True)
 
     def _extension(self, header: PropertyList | None) -> tuple[list[str], bytes]:
-        from astropy.io import fits
-
-        bad = [n for n in self.column_names if self._rows[n].dtype.kind not in "ifSU"]
-        if bad:
-            raise InvalidTypeError(f"Invalid type: columns {', '.join(bad)}")
-        hdu = fits.BinTableHDU(self._rows)
-        for i, name in enumerate(self.column_names, start=1):
-            if self._units.get(name):
-                hdu.columns.change_unit(name, self._units[name])
-            hdu.header.comments[f"TTYPE{i}"] = f"label for field {i:3d}"
-        for name, comment in _CARD_COMMENTS.items():
-            hdu.header.comments[name] = comment
-        structure = [card.image for card in hdu.header.cards if card.keyword.startswith(_STRUCTURE)]
-        cards = structure + [format_card(p) for p in arrange(header or (), True, wcs=False)]
-        return cards, hdu.data.tobytes()
+        rows = _big_endian(self._rows)
+        cards = _structural_cards(rows, self._units)
+        cards += [format_card(prop) for prop in arrange(header or (), True, wcs=False)]
+        return cards, rows.tobytes()
 
     @staticmethod
     def load(filename: str | PathLike, xtnum: int, check_nulls: bool = True) -> Table:

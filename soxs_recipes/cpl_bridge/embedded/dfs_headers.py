@@ -188,12 +188,9 @@ def _classify(header: PropertyList, first: Frame) -> None:
     """Set PRO TYPE, TECH and SCIENCE unless the recipe did."""
     origin = PropertyList()
     if frame_is_fits(first):
-        origin = load_header(first.file, 0, lambda n: n.startswith(("ESO DPR ", "ESO PRO ")))
-    technique = _get(origin, "ESO DPR TECH") or _get(origin, "ESO PRO TECH")
-    category, science = _get(origin, "ESO DPR CATG"), _get(origin, "ESO PRO SCIENCE")
+        origin = load_header(first.file, 0, lambda name: name.startswith("ESO DPR "))
+    technique, category = _get(origin, "ESO DPR TECH"), _get(origin, "ESO DPR CATG")
     is_science = category is not None and category.value == "SCIENCE"
-    if not is_science and science is not None and science.type is Type.BOOL:
-        is_science = science.value
     _put_default(header, "ESO PRO TYPE", Type.STRING, "REDUCED", "Product type")
     _put_default(
         header,

@@ -7,7 +7,9 @@ from typing import Any
 
 from soxs_recipes.cpl_bridge.embedded.core_errors import (
     DataNotFoundError,
+    Error,
     TypeMismatchError,
+    pass_on,
     passed_on,
 )
 from soxs_recipes.cpl_bridge.embedded.core_images import Image, ImageList
@@ -67,20 +69,16 @@ def _save(
     category = _category(applist)
     Msg.info("cpl_dfs_product_save", f"Writing FITS {what} product({category}): {filename}")
     header = PropertyList(applist)
-    setup_product_header(
-        header,
-        _product_frame(filename, category),
-        usedframes,
-        parlist,
-        recipe,
-        pipe_id,
-        DICTIONARY_ID,
-        inherit,
-    )
-    if remregexp is not None:
-        pattern = compile_posix(remregexp)
-        header._keep(lambda name: pattern.search(name) is None)
-    write(header)
+    product = _product_frame(filename, category)
+    names = recipe, pipe_id, DICTIONARY_ID
+    try:
+        setup_product_header(header, product, usedframes, parlist, *names, inherit)
+        if remregexp is not None:
+            pattern = compile_posix(remregexp)
+            header._keep(lambda name: pattern.search(name) is None)
+        write(header)
+    except Error as error:
+        raise pass_on(error) from None
 
 
 _COMMON = (FrameSet, ParameterList, FrameSet)

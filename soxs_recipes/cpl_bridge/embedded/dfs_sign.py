@@ -38,6 +38,7 @@ from soxs_recipes.cpl_bridge.embedded.ui_frames import FrameGroup, FrameSet
 _CHUNK = 256 * BLOCK
 _ALL_ONES = 0xFFFFFFFF
 _NO_CHECKSUM = "0" * 16
+_NO_DATASUM = "0".rjust(10)
 _EXCLUDED = frozenset(range(0x3A, 0x41)) | frozenset(range(0x5B, 0x61))
 """Punctuation that an encoded checksum must not contain."""
 
@@ -132,7 +133,8 @@ def with_checksums(cards: list[str], datasum: int) -> list[str]:
     now = utc_now()
     updated = f"HDU checksum updated {now}"
     cards = _with_card(cards, "CHECKSUM", _NO_CHECKSUM, updated)
-    cards = _with_card(cards, "DATASUM", str(datasum), f"data unit checksum updated {now}")
+    shown = str(datasum) if datasum else _NO_DATASUM
+    cards = _with_card(cards, "DATASUM", shown, f"data unit checksum updated {now}")
     total = block_sum(encode_header(cards), datasum)
     return _with_card(cards, "CHECKSUM", encode_checksum(total), updated)
 

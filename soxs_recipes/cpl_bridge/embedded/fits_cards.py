@@ -10,7 +10,11 @@ from __future__ import annotations
 import math
 import re
 
-from soxs_recipes.cpl_bridge.embedded.core_errors import BadFileFormatError, IllegalInputError
+from soxs_recipes.cpl_bridge.embedded.core_errors import (
+    BadFileFormatError,
+    IllegalInputError,
+    passed_on,
+)
 from soxs_recipes.cpl_bridge.embedded.core_properties import Property
 from soxs_recipes.cpl_bridge.embedded.core_types import Type
 
@@ -37,14 +41,14 @@ def printable(text: str) -> str:
 def _format_key(name: str) -> str:
     key = name.strip(" ")
     if _BAD_KEY.search(key.removeprefix("HIERARCH ")):
-        raise IllegalInputError(f'Illegal input: Bad {len(key)}-character FITS key ("{key}")')
+        raise passed_on(IllegalInputError, f'Bad {len(key)}-character FITS key ("{key}")')
     key = key.upper()
     if len(key) <= 8 and " " not in key:
         return key.ljust(8)
     if key.startswith("HIERARCH "):
         return key
     if len(key) > _MAX_HIERARCH:
-        raise IllegalInputError(f"Illegal input: FITS HIERARCH key too long: {len(key)}")
+        raise passed_on(IllegalInputError, f"FITS HIERARCH key too long: {len(key)}")
     return f"HIERARCH {key}"
 
 
@@ -70,7 +74,7 @@ def format_real(value: float, digits: int) -> str:
     kind = "float" if digits == 7 else "double"
     text = f"{value:.{digits}G}"
     if not math.isfinite(value):
-        raise IllegalInputError(f"Illegal input: FITS does not allow special {kind}: {text}")
+        raise passed_on(IllegalInputError, f"FITS does not allow special {kind}: {text}")
     return text if "." in text or "E" in text else f"{text}."
 
 
@@ -93,9 +97,8 @@ def _format_value(prop: Property, room: int) -> str:
     else:
         text = str(value)
     if len(text) > room:
-        raise IllegalInputError(
-            f"Illegal input: Key + value too long for FITS card: {len(text)} < {room} ({text})"
-        )
+        detail = f"Key + value too long for FITS card: {len(text)} < {room} ({text})"
+        raise passed_on(IllegalInputError, detail)
     return text
 
 

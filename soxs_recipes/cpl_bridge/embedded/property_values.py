@@ -59,11 +59,19 @@ def classify(value: Any) -> tuple[Type, Value] | None:
     integer = as_index(value)
     if integer is not None and -(2**63) <= integer < 2**63:
         return Type.LONG, integer
-    if any(hasattr(value, name) for name in ("__complex__", "__float__", "__index__")):
-        return Type.DOUBLE_COMPLEX, complex(value)
+    number = _as_complex(value)
+    if number is not None:
+        return Type.DOUBLE_COMPLEX, number
     if value is None or hasattr(value, "__bool__"):
         return Type.BOOL, bool(value)
     return None
+
+
+def _as_complex(value: Any) -> complex | None:
+    try:
+        return complex(value)
+    except TypeError:
+        return None
 
 
 def to_float32(value: float) -> float:
