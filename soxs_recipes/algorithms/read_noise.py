@@ -7,14 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from soxs_recipes.algorithms.combining import combine, median_inefficiency
 from soxs_recipes.algorithms.robust import clipped_statistics, truncated_sd
-from soxs_recipes.algorithms.stacking import (
-    Block,
-    StackSettings,
-    combine,
-    median_inefficiency,
-    stack_arrays,
-)
+from soxs_recipes.algorithms.stacking import Block, StackSettings, stack_arrays
 
 # Differences beyond this many standard deviations come from cosmic rays or unstable pixels.
 _KAPPA = 5.0

@@ -9,18 +9,20 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from soxs_recipes.algorithms.combining import Mask, mean_of_kept
 from soxs_recipes.algorithms.robust import mad_sd
 from soxs_recipes.algorithms.sorting import Values, median_of_sorted, sort_frames
-
-Mask = NDArray[np.bool_]
 
 FEW_FRAMES = 8
 """From this number on, the scatter of the values has a say in the rejection threshold."""
 
+# Gaussian efficiency of a standard deviation from quartiles.
+_QUARTILE_EFFICIENCY = 0.37
+
 
 def clip_outliers(
     values: Values,
-    expected_variance: Callable[[Values], Values] | None,
+    expected_variance: Callable[[Values], Values],
     kappa: float,
     iterations: int,
 ) -> Mask:
@@ -30,9 +32,9 @@ def clip_outliers(
     ----------
     values : ndarray of float32, shape (n, pixels)
         ``inf`` stands for a missing value; no NaN.
-    expected_variance : callable, optional
+    expected_variance : callable
         Variance of one value as a function of the signal per pixel, given as shape (pixels,) and
-        returned in a shape that broadcasts to it. Required with fewer than `FEW_FRAMES` frames.
+        returned in a shape that broadcasts to it.
     kappa : float
         Threshold in standard deviations.
     iterations : int
@@ -47,19 +49,21 @@ def clip_outliers(
     Notes
     -----
     The threshold is symmetric around a centre and its width never depends on the value judged,
-    so that clipping has no bias for symmetric noise. With few frames the width is the expected
-    one; with more it is the larger of that and the observed scatter. A pixel that would lose half
-    of its values is noisier than expected, as hot pixels are: it is judged by its own median
-    absolute deviation instead, and so never loses the majority. With one or two values nothing can
-    be rejected.
+    so that clipping has no bias for symmetric noise. The width is the expected one, unless the
+    observed scatter of enough frames exceeds it by more than chance explains.
+
+    If that would reject half of a pixel's values or more, the farthest value may have drawn the
+    median aside, and the others are judged without it. If that does not help, the pixel is noisier
+    than expected, as hot pixels are: its own median absolute deviation is the measure, so
+    that no pixel loses its majority. With one or two values nothing can be rejected.
     """
     ordered = sort_frames(values)
     valid = np.isfinite(values)
     count = None if valid.all() else valid.sum(axis=0)
     centre = median_of_sorted(ordered, count)
     width = kappa * _threshold_sd(ordered, count, centre, expected_variance)
-    # The centre is uncertain too: an outlier is compared with the other n - 1 values.
-    width *= np.float32(np.sqrt(1 + 1 / max(len(values) - 1, 1)))
+    # The centre is uncertain too: with three values, one of them an outlier, it is another value.
+    width *= np.float32(np.sqrt(1 + 2 / max(len(values) - 1, 1)))
     keep = _within(values, centre, width)
     touched = np.flatnonzero(keep.sum(axis=0) < (len(values) if count is None else count))
     if touched.size:
@@ -79,32 +83,39 @@ def _threshold_sd(
     ordered: list[Values],
     count: NDArray[np.integer] | None,
     centre: Values,
-    expected_variance: Callable[[Values], Values] | None,
+    expected_variance: Callable[[Values], Values],
 ) -> Values:
     n = len(ordered)
-    if expected_variance is None:
-        return _observed_sd(ordered, count)
     expected = np.broadcast_to(np.sqrt(expected_variance(centre)), centre.shape)
     if n < FEW_FRAMES:
         return expected
-    return np.fmax(expected, _observed_sd(ordered, count))
+    below, above = _half_widths(ordered, count, centre)
+    # An outlier widens one side only; a noisy pixel is wide on both.
+    chance = np.float32(1 + 4 / np.sqrt(2 * _QUARTILE_EFFICIENCY * n))
+    return np.where(np.minimum(below, above) > chance * expected, (below + above) / 2, expected)
 
 
-def _observed_sd(ordered: list[Values], count: NDArray[np.integer] | None) -> Values:
-    """Scatter from the distance of the order statistics next to the quartiles; 0 for too few."""
+def _half_widths(
+    ordered: list[Values], count: NDArray[np.integer] | None, centre: Values
+) -> tuple[Values, Values]:
+    """Scatter below and above the median, from the order statistics next to the quartiles.
+
+    Pixels with fewer than `FEW_FRAMES` values get 0.
+    """
     if count is None:
-        return _quartile_sd(ordered, len(ordered))
-    result = np.zeros(ordered[0].shape, dtype=np.float32)
+        return _to_quartiles(ordered, centre)
+    result = np.zeros((2, *centre.shape), dtype=np.float32)
     for used in np.unique(count[count >= FEW_FRAMES]):
         where = count == used
-        result[where] = _quartile_sd([row[where] for row in ordered[:used]], used)
-    return result
+        result[:, where] = _to_quartiles([row[where] for row in ordered[:used]], centre[where])
+    return result[0], result[1]
 
 
-def _quartile_sd(ordered: list[Values], count: int) -> Values:
+def _to_quartiles(ordered: list[Values], centre: Values) -> tuple[Values, Values]:
+    count = len(ordered)
     inner = count // 4
-    distance = ordered[count - 1 - inner] - ordered[inner]
-    return distance / np.float32(-2 * _expected_order_statistic(inner, count))
+    distance = np.float32(-_expected_order_statistic(inner, count))
+    return (centre - ordered[inner]) / distance, (ordered[count - 1 - inner] - centre) / distance
 
 
 @lru_cache(maxsize=256)
@@ -116,14 +127,13 @@ def _expected_order_statistic(rank: int, count: int) -> float:
 def _refine(values: Values, centre: Values, width: Values, kappa: float, iterations: int) -> Mask:
     """Iterate on the pixels, given as columns, in which the first pass rejected something."""
     valid = np.isfinite(values)
-    at_most = np.maximum(valid.sum(axis=0) - 1, 0) // 2
     keep = _within(values, centre, width)
-    noisy = np.flatnonzero((valid & ~keep).sum(axis=0) > at_most)
-    if noisy.size:
-        own = mad_sd(np.where(valid, values, np.nan)[:, noisy], axis=0)
+    doubtful = np.flatnonzero(~_majority(keep, valid))
+    if doubtful.size:
         width = width.copy()
-        width[noisy] = np.fmax(width[noisy], kappa * own)
-        keep[:, noisy] = _within(values[:, noisy], centre[noisy], width[noisy])
+        keep[:, doubtful], width[doubtful] = _judge_again(
+            values[:, doubtful], centre[doubtful], width[doubtful], kappa
+        )
     for _ in range(iterations - 1):
         centre = mean_of_kept(values, keep)
         previous, keep = keep, _within(values, centre, width)
@@ -133,18 +143,21 @@ def _refine(values: Values, centre: Values, width: Values, kappa: float, iterati
     return keep
 
 
-def _majority(keep: Mask, valid: Mask) -> Mask:
-    return 2 * keep.sum(axis=0) >= valid.sum(axis=0)
+def _judge_again(
+    values: Values, centre: Values, width: Values, kappa: float
+) -> tuple[Mask, Values]:
+    """Judge pixels that lost their majority: without the farthest value, else by their scatter."""
+    valid = np.isfinite(values)
+    distance = np.where(valid, np.abs(values - centre), -1)
+    others = valid & (np.arange(len(values))[:, None] != distance.argmax(axis=0))
+    keep = _within(values, mean_of_kept(values, others), width)
+    noisy = ~_majority(keep, valid)
+    own = kappa * mad_sd(np.where(valid, values, np.nan), axis=0)
+    width = np.where(noisy, np.fmax(width, own), width).astype(np.float32)
+    return np.where(noisy, _within(values, centre, width), keep), width
 
 
-def mean_of_kept(values: Values, keep: Mask) -> Values:
-    """Mean per pixel of the kept values, shape (n, pixels); NaN where none is kept."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # Differences to the first frame keep the digits that a float32 sum would lose.
-        mean = values[0] + (values - values[0]).mean(axis=0)
-        partial = np.flatnonzero(~keep.all(axis=0))
-        if partial.size:
-            part, kept = values[:, partial], keep[:, partial]
-            total = np.sum(part, axis=0, where=kept, dtype=np.float64)
-            mean[partial] = total / kept.sum(axis=0)
-    return mean
+def _majority(keep: Mask, valid: Mask) -> NDArray[np.bool_]:
+    """Return which pixels keep more than half of their values."""
+    count = valid.sum(axis=0)
+    return (2 * keep.sum(axis=0) > count) | (count == 0)

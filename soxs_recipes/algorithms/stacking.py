@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from soxs_recipes.algorithms.combining import Method, combine, mean_of_kept, median_inefficiency
 from soxs_recipes.algorithms.frame import DetectorFrame, Image
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, QualityArray, flag, has
-from soxs_recipes.algorithms.rejection import Mask, clip_outliers, mean_of_kept
+from soxs_recipes.algorithms.rejection import Mask, clip_outliers
 from soxs_recipes.algorithms.sorting import Values, median_of_sorted, sort_frames
 
-Method = Literal["clipped-mean", "mean", "median"]
 Noise = float | NDArray[np.floating] | Callable[[NDArray], NDArray]
 Band = tuple[Values, Values | None, QualityArray | None]
 BandReader = Callable[[int, int], Band]
@@ -224,24 +224,6 @@ def join_readers(
         return tuple(joined)
 
     return read_band
-
-
-def median_inefficiency(count: ArrayLike) -> Values:
-    """Return the variance of the median of `count` Gaussian values over that of the mean.
-
-    Tends to pi/2; closed form within 0.15 % of the exact values from 1 on (0 values give 1).
-    """
-    n = np.maximum(np.asarray(count, dtype=np.float32), 1)
-    shift = np.where(n % 2 == 1, 0.44 + 0.18 / n, 1.4 - 0.5 / n)
-    return np.where(n <= 2, 1, 0.5 * np.pi * n / (n + shift)).astype(np.float32)
-
-
-def combine(values: Values, keep: Mask, method: Method) -> Values:
-    """Average the kept values of each pixel, shape (n, pixels); NaN where none is kept."""
-    if method == "median":
-        count = None if keep.all() else keep.sum(axis=0)
-        return median_of_sorted(sort_frames(np.where(keep, values, np.float32(np.inf))), count)
-    return mean_of_kept(values, keep)
 
 
 def _empty(shape: tuple[int, int]) -> Stack:
