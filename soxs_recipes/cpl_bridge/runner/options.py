@@ -200,10 +200,12 @@ def split_arguments(arguments: Sequence[str]) -> CommandLine:
     UsageError
         If an option before the recipe's name is unknown, or a value is missing or not accepted.
     """
-    tokens = deque("--help" if token == "-h" else token for token in arguments)
+    tokens = deque(arguments)
     line = CommandLine()
     while tokens:
         token = tokens.popleft()
+        if token == "-h" and line.recipe is None:
+            token = "--help"
         option = BY_ALIAS.get(_option_name(token))
         if option is not None:
             _assign(line, option, token, tokens)

@@ -114,7 +114,7 @@ def put_in_place(moves: Mapping[Path, Path], inputs: Iterable[Path], scratch: Pa
         If a product would replace an input or cannot be moved; then everything is as before.
     """
     _refuse_inputs(moves.values(), inputs)
-    undo: list[tuple[Path, Path]] = []
+    undo: list[tuple[Path, Path]] = []  # where a file is now, where it was
     with signals.deferred():
         try:
             for number, (source, target) in enumerate(moves.items()):
@@ -125,8 +125,8 @@ def put_in_place(moves: Mapping[Path, Path], inputs: Iterable[Path], scratch: Pa
                 source.rename(target)
                 undo.append((target, source))
         except OSError as error:
-            for source, target in reversed(undo):
-                source.rename(target)
+            for moved, back in reversed(undo):
+                moved.rename(back)
             raise DeliveryError(
                 f"Unable to move product file to final output path ({target}): {error.strerror}.",
                 "Nothing was put in place. Make the path writable or choose another --output-dir.",
