@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from .exposure import Block, Exposure, parse_start
-from .frames import FrameRecord, Run, SourceFactory, take_frames
+from .frames import Run, SourceFactory
 from .rng import stream
+from .simulation import simulate
 from .specs import DETECTORS, NIR, H2rgSpec
-from .truth import write_truth
 
 DEFAULT_START = "2026-03-15T18:00:00"
 DEFAULT_MODE = {"VIS": "Slow High Gain", "NIR": "Nondest", "ACQ": "Normal"}
@@ -74,7 +74,7 @@ def simulate_bias(
     """
     run = Run(seed, detector_seed, cosmic_rays=cosmic_rays, fixed_pattern_e=fixed_pattern_e)
     plan = detector_set("bias", arm, 0.0, frames, binning, read_mode, start, seed=seed)
-    return _simulate(plan, Path(out), run)
+    return simulate(plan, out, run)
 
 
 def simulate_dark(
@@ -100,7 +100,7 @@ def simulate_dark(
     plan = detector_set(
         "dark", arm, exptime_s * ndit, frames, binning, read_mode, start, ndit=ndit, seed=seed
     )
-    return _simulate(plan, Path(out), run)
+    return simulate(plan, out, run)
 
 
 def simulate_detlin(
@@ -132,7 +132,7 @@ def simulate_detlin(
     """
     plan = detlin_set(arm, times_s, read_mode, start, lamp_scale, seed=seed)
     run = Run(seed, detector_seed, cosmic_rays=cosmic_rays)
-    return _simulate(plan, Path(out), run, factory)
+    return simulate(plan, out, run, factory)
 
 
 def detector_set(
@@ -257,13 +257,3 @@ def _image_name(arm: str, read_mode: str | None, time_s: float) -> dict[str, str
     name = DETECTORS["VIS"].mode(read_mode or DEFAULT_MODE["VIS"]).name
     initials = "".join(word[0] for word in name.split())
     return {"ESO OCS DET2 IMGNAME": f"SOXS_GEN_FLAT_VIS_DETLIN_{initials}_UIT{time_s:g}"}
-
-
-def _simulate(
-    plan: list[Exposure], out: Path, run: Run, factory: SourceFactory | None = None
-) -> list[Path]:
-    """Take the frames, write the truth, return the files."""
-    out.mkdir(parents=True, exist_ok=True)
-    records: list[FrameRecord] = take_frames(plan, out, run, factory)
-    write_truth(out, run, records)
-    return [out / record.file for record in records]

@@ -9,9 +9,9 @@ from pathlib import Path
 from .calibrations import detector_set
 from .camera_stars import star_field, write_catalogue
 from .exposure import Exposure, parse_start
-from .frames import Run, take_frames
+from .frames import Run
+from .simulation import simulate
 from .sky_track import NightSky
-from .truth import write_truth
 
 TWILIGHT = "2026-03-15T23:05:00"
 EVENING = "2026-03-16T02:00:00"
@@ -55,7 +55,7 @@ def simulate_camera_flats(
         number = 1 + len(plans)
         group = detector_set("dark", "ACQ", exptime_s, frames, start=begin, first_number=number)
         plans += [replace(plan, kind="img_flat", acq_filter=name) for plan in group]
-    return _take(plans, Path(out), run)
+    return simulate(plans, out, run)
 
 
 def simulate_star_field(
@@ -112,14 +112,6 @@ def simulate_star_field(
         pointing = replace(pointing, rotator_deg=rotator_deg)
         changes = {"kind": kind, "acq_filter": name, "target": target, "pointing": pointing}
         plans.append(replace(plan, **changes))
-    files = _take(plans, out, run)
+    files = simulate(plans, out, run)
     write_catalogue(out / f"refcat2_{target}.csv", star_field(seed, ra_deg, dec_deg), seed)
     return files
-
-
-def _take(plans: list[Exposure], out: Path, run: Run) -> list[Path]:
-    """Take the frames, write the truth, return the files."""
-    out.mkdir(parents=True, exist_ok=True)
-    records = take_frames(plans, out, run)
-    write_truth(out, run, records)
-    return [out / record.file for record in records]

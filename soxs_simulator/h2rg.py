@@ -1,4 +1,4 @@
-"""A NIR raw frame made read by read: ramps, their fit, channels, drifts, reference pixels."""
+"""A NIR raw frame: ramps and their fit, channels, drifts, reference pixels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from .ccd import RawPixels
 from .cosmic_rays import CosmicHits, cosmic_hits
 from .detector_maps import DetectorMaps
 from .photons import PhotonSource
+from .ramps import Ramp, explicit_ramps, fitted_charge
 from .rng import coloured_noise, stream
 from .specs import H2rgSpec
+
+WATCH_ABOVE = 0.8
+"""Pixels expected above this fraction of the full well are made read by read."""
 
 
 @dataclass(frozen=True)
@@ -25,53 +29,6 @@ class RampSettings:
     cosmic_rays: bool = True
     prnu: bool = True
     nonlinear: bool = True
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """The reads of one DIT and what becomes of them.
-
-    This class alone fixes the meaning of a raw pixel: the charge collected in ONE DIT by the
-    straight line through the reads (slope times DIT), averaged over NDIT, in ADU per DIT.
-    The first read is taken right after the reset, the last at the end of the DIT.
-    """
-
-    reads: int
-    method: str = "slope"
-
-    @classmethod
-    def of(cls, spec: H2rgSpec, dit_s: float, method: str = "slope") -> Ramp:
-        """Return the ramp of a DIT: as many reads as fit, at most ``spec.max_reads``.
-
-        Raises
-        ------
-        ValueError
-            The DIT is shorter than one read of the detector, or the method is unknown.
-        """
-        if dit_s < spec.read_s:
-            raise ValueError(f"DIT {dit_s:g} s is shorter than one read ({spec.read_s:g} s)")
-        if method not in ("slope", "cds"):
-            raise ValueError(f"ramp method {method!r}: use slope or cds")
-        fitting = int(dit_s / spec.read_s + 1e-6) + 1
-        return cls(2 if method == "cds" else min(fitting, spec.max_reads), method)
-
-    def weights(self, reads: int | None = None) -> NDArray[np.float64]:
-        """Weights of the first ``reads`` reads (default: all) whose sum is the charge per DIT."""
-        good = self.reads if reads is None else reads
-        index = np.arange(good) - (good - 1) / 2
-        return index / np.sum(index**2) * (self.reads - 1)
-
-    def noise_factor(self, reads: int | None = None) -> float:
-        """Read noise of the fitted charge per DIT over that of a single read."""
-        return float(np.sqrt(np.sum(self.weights(reads) ** 2)))
-
-    def photon_factor(self) -> float:
-        """Variance of the fitted charge per DIT over the charge, for Poisson arrivals.
-
-        6 (n^2 + 1) / (5 n (n + 1)) for n reads (Garnett and Forrest 1993); 1 for two reads.
-        """
-        n = self.reads
-        return 6 * (n**2 + 1) / (5 * n * (n + 1))
 
 
 def expose_h2rg(
@@ -103,17 +60,18 @@ def expose_h2rg(
         float32 pixels, 2048 x 2048, in ADU per DIT.
     """
     ramp = Ramp.of(spec, settings.dit_s, settings.method)
-    rate = maps.dark_e_per_s
+    expected = maps.dark_e_per_s * np.float32(settings.dit_s)
     if rate_e_per_s is not None:
-        rate = rate + (rate_e_per_s * maps.response if settings.prnu else rate_e_per_s)
-    photons = PhotonSource(rate * np.float32(settings.dit_s / (ramp.reads - 1)))
+        light = rate_e_per_s * np.float32(settings.dit_s)
+        expected += light * maps.response if settings.prnu else light
+    photons = PhotonSource(expected)
     mean = np.zeros((spec.size, spec.size), np.float32)
     hits: list[CosmicHits] = []
     for number in range(settings.ndit):
         rng = stream(seed, "h2rg", name, number)
         seconds = settings.dit_s if settings.cosmic_rays else 0.0
         hits.append(cosmic_hits(stream(seed, "cosmics", name, number), spec, seconds))
-        mean += _one_dit(spec, ramp, settings, rng, photons, rate, hits[-1])
+        mean += _one_dit(spec, ramp, settings, rng, photons, expected, hits[-1])
     mean /= np.float32(settings.ndit)
     offsets = _channel_offsets(spec, maps, stream(seed, "channels", name))
     mean += offsets
@@ -127,66 +85,49 @@ def _one_dit(
     settings: RampSettings,
     rng: np.random.Generator,
     photons: PhotonSource,
-    rate: NDArray[np.float32],
+    expected: NDArray[np.float32],
     hits: CosmicHits,
 ) -> NDArray[np.float32]:
     """Fitted charge of one DIT on the whole frame, electrons, channel offsets left out."""
-    weights = ramp.weights()
-    sigma = np.float32(spec.read_noise_e)
-    frame = rng.standard_normal((spec.size, spec.size), dtype=np.float32)
-    frame *= sigma * np.float32(ramp.noise_factor())
-    drift = coloured_noise(rng, ramp.reads * spec.size).reshape(ramp.reads, spec.size)
-    frame += (spec.row_drift_e * (weights @ drift)).astype(np.float32)[:, None]
-    watched = _near_saturation(spec, settings, rate, hits)
-    charge = np.zeros((spec.rows, spec.columns), np.float32)
-    fitted = np.zeros_like(charge)
-    reads = np.zeros((ramp.reads, watched.size), np.float32)
-    arrival = np.ceil(hits.time_fraction * (ramp.reads - 1)).astype(int)
-    for number in range(1, ramp.reads):
-        photons.add_counts(rng, charge)
-        now = arrival == number
-        charge.ravel()[hits.pixel[now]] += hits.electrons[now]
-        seen = _measured(spec, settings, charge)
-        reads[number] = seen.ravel()[watched]
-        seen *= np.float32(weights[number])
-        fitted += seen
-    if watched.size:
-        fitted.ravel()[watched] = _fit_unsaturated(spec, ramp, reads)
+    beta = spec.nonlinearity_per_e if settings.nonlinear else 0.0
     border = slice(spec.border, -spec.border)
-    frame[border, border] += fitted
+    counts = np.zeros((spec.size, spec.size), np.float32)
+    science = np.zeros((spec.rows, spec.columns), np.float32)
+    photons.add_counts(rng, science)
+    counts[border, border] = science
+    frame = fitted_charge(rng, ramp, counts, spec.read_noise_e)
+    # The straight line through a ramp q t - beta (q t)^2 has the slope q - beta q^2.
+    science *= science
+    science *= np.float32(-beta)
+    frame[border, border] += science
+    _watch(spec, ramp, rng, expected, hits, beta, frame[border, border])
+    drift = coloured_noise(rng, ramp.reads * spec.size).reshape(ramp.reads, spec.size)
+    frame += (spec.row_drift_e * (ramp.weights() @ drift)).astype(np.float32)[:, None]
     return frame
 
 
-def _near_saturation(
-    spec: H2rgSpec, settings: RampSettings, rate: NDArray[np.float32], hits: CosmicHits
-) -> NDArray[np.int64]:
-    """Flat indices of the pixels whose ramp may reach the full well."""
-    limit = 0.9 * spec.full_well_e
-    bright = np.flatnonzero(rate.ravel() * np.float32(settings.dit_s) > limit)
-    struck = hits.pixel[hits.electrons > 0.05 * spec.full_well_e]
-    return np.union1d(bright, struck)
-
-
-def _measured(
-    spec: H2rgSpec, settings: RampSettings, charge: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return what a read shows of the accumulated charge: quadratic loss, full well."""
-    if not settings.nonlinear:
-        return np.minimum(charge, np.float32(spec.full_well_e))
-    seen = charge * np.float32(-spec.nonlinearity_per_e)
-    seen += 1.0
-    seen *= charge
-    return np.minimum(seen, np.float32(spec.full_well_e), out=seen)
-
-
-def _fit_unsaturated(spec: H2rgSpec, ramp: Ramp, reads: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fit of the reads before saturation; a ramp full at its second read gives its lower limit."""
-    good = np.count_nonzero(reads < spec.full_well_e, axis=0)
-    result = np.full(reads.shape[1], spec.full_well_e * (ramp.reads - 1), np.float32)
-    for count in range(2, ramp.reads + 1):
-        chosen = good == count
-        result[chosen] = ramp.weights(count) @ reads[:count, chosen]
-    return result
+def _watch(
+    spec: H2rgSpec,
+    ramp: Ramp,
+    rng: np.random.Generator,
+    expected: NDArray[np.float32],
+    hits: CosmicHits,
+    beta: float,
+    science: NDArray[np.float32],
+) -> None:
+    """Replace the pixels that saturate or are struck: their ramps are made read by read."""
+    bright = np.flatnonzero(expected.ravel() > WATCH_ABOVE * spec.full_well_e)
+    where = np.union1d(bright, hits.pixel)
+    if where.size == 0:
+        return
+    jump = np.zeros(where.size, np.float32)
+    interval = np.zeros(where.size, np.intp)
+    struck = np.searchsorted(where, hits.pixel)
+    jump[struck] = hits.electrons
+    interval[struck] = (hits.time_fraction * ramp.intervals).astype(int) % ramp.intervals
+    rows, columns = np.divmod(where, spec.columns)
+    values = explicit_ramps(rng, spec, ramp, expected.ravel()[where], jump, interval, beta)
+    science[rows, columns] = values
 
 
 def _channel_offsets(
@@ -215,6 +156,7 @@ def _truth(
     spec: H2rgSpec, ramp: Ramp, settings: RampSettings, offsets: NDArray[np.float32]
 ) -> dict[str, object]:
     """Noise model of the frame, electrons per DIT."""
+    pairs = offsets.reshape(spec.channels, -1)[:, :2]
     return {
         "conad_e_per_adu": spec.conad_e_per_adu,
         "reads": ramp.reads,
@@ -224,5 +166,6 @@ def _truth(
         "photon_factor": ramp.photon_factor(),
         "full_well_e": spec.full_well_e,
         "row_drift_single_read_e": spec.row_drift_e,
-        "channel_offsets_e": [round(float(v), 4) for v in offsets[:: spec.size // spec.channels]],
+        "channel_offsets_e": np.round(pairs.mean(axis=1), 4).tolist(),
+        "odd_minus_even_e": np.round(pairs[:, 1] - pairs[:, 0], 4).tolist(),
     }

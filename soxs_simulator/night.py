@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .camera_stars import star_field, write_catalogue
 from .contract import SceneSource
 from .exposure import Exposure, parse_start
 from .frame_kinds import ARC_LAMPS
-from .frames import Run, take_frames
+from .frames import Run, SourceFactory
+from .scenes import OpticsScenes
 from .schedule import FrameSet, Observation, Planner, Target
+from .simulation import simulate
 from .sky_track import NightSky
-from .truth import write_truth
 
 NIGHT_START = "2026-03-15T18:00:00"
 TWILIGHT_HOURS, DARK_SKY_HOURS = 5.1, 6.6
@@ -24,28 +25,25 @@ TELLURIC_STANDARD = Target("HIP47013", 143.7, -27.4)
 SUPERNOVA = Target("SN2026XYZ", 150.1, -21.3)
 TRANSIENT = Target("AT2026ABC", 165.4, -35.2)
 
-RunSource = Callable[[Run], SceneSource]
 
+@dataclass(frozen=True)
+class OpticsOfRun:
+    """A picklable factory: makes the optics of a run in whatever process it lands."""
 
-class SourceOfRun:
-    """A picklable factory: makes the source of scenes of one run in whatever process it lands."""
-
-    def __init__(self, make: RunSource, run: Run) -> None:
-        self._make = make
-        self._run = run
+    run: Run
 
     def __call__(self) -> SceneSource:
-        """Make the source."""
-        return self._make(self._run)
+        """Make the optics."""
+        return OpticsScenes(self.run.seed, self.run.ideal, self.run.drift)
 
 
 def simulate_night(
     out: str | Path,
-    make_source: RunSource,
     run: Run | None = None,
     small: bool = False,
     start: str = NIGHT_START,
     workers: int = 2,
+    factory: SourceFactory | None = None,
 ) -> list[Path]:
     """Simulate a night.
 
@@ -53,8 +51,6 @@ def simulate_night(
     ----------
     out : path
         Directory for the raw files, ``truth/`` and one star catalogue per imaged field.
-    make_source : callable
-        Turns a run into the source of scenes; picklable.
     run : Run, optional
         Seeds and switches.
     small : bool
@@ -63,6 +59,8 @@ def simulate_night(
         UTC of the first calibration, in the afternoon.
     workers : int
         Number of processes; the files do not depend on it.
+    factory : callable, optional
+        Makes another source of scenes than the optics of the instrument; picklable.
 
     Returns
     -------
@@ -70,14 +68,11 @@ def simulate_night(
         The raw files in the order of the plan.
     """
     run = run or Run()
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     plans = night_plan(run, small, start)
-    factory = SourceOfRun(make_source, run)
-    records = take_frames(plans, out, run, factory, workers)
-    write_truth(out, run, records, {"optics": dict(factory().truth())})
-    _write_catalogues(out, run, plans)
-    return [out / record.file for record in records]
+    factory = factory or OpticsOfRun(run)
+    files = simulate(plans, out, run, factory, workers, {"optics": dict(factory().truth())})
+    _write_catalogues(Path(out), run, plans)
+    return files
 
 
 def night_plan(run: Run, small: bool = False, start: str = NIGHT_START) -> list[Exposure]:
