@@ -83,7 +83,7 @@ def find_outliers(
     image = np.asarray(image, dtype=np.float32)
     if image.ndim != 2 or min(image.shape) <= max(settings.box, _SCATTER_BOX):
         raise ValueError(
-            f"an image of more than {_SCATTER_BOX} pixels a side expected, found {image.shape}"
+            f"more than {_SCATTER_BOX} pixels a side expected, found shape {image.shape}"
         )
     usable = np.isfinite(image) if good is None else np.isfinite(image) & np.asarray(good)
     expected = np.float32(0) if variance is None else np.sqrt(np.asarray(variance, np.float32))

@@ -1,4 +1,4 @@
-"""Structure of a bias frame: slopes, residual structure and periodic patterns."""
+"""Structure of a master bias: slopes and scatter beyond noise."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import rfft2
 
-from soxs_recipes.algorithms.robust import clipped_statistics, fit_line, mad_sd, median
-
-# Side of the blocks averaged before the Fourier transform.
-_FOURIER_BIN = 5
-# Amplitudes are limited to this many standard deviations of the noise amplitude.
-_AMPLITUDE_LIMIT = 100.0
+from soxs_recipes.algorithms.robust import clipped_statistics, fit_line
 
 
 @dataclass(frozen=True)
@@ -104,41 +98,6 @@ def structure_scatter(
     )
 
 
-def pattern_noise_ratio(frame: ArrayLike, good: ArrayLike | None = None) -> float:
-    """Return the strength of periodic patterns in a raw bias frame.
-
-    Parameters
-    ----------
-    frame : array_like, shape (ny, nx)
-        Raw bias frame, at least 10 pixels in each direction.
-    good : array_like of bool, optional
-        Pixels to use; others, and outliers such as cosmic rays, are replaced by the median.
-
-    Returns
-    -------
-    float
-        Standard deviation over median absolute deviation of the Fourier amplitudes of the frame
-        averaged in blocks of 5 x 5, without the zero frequency. White noise of any level gives
-        1.461 (Rayleigh distribution); every pattern adds to it. An amplitude counts up to 100
-        times the standard deviation of the noise amplitudes, so that the ratio saturates instead of
-        being ruled by one line. Patterns with periods below 10 pixels are damped by the averaging
-        and seen as aliases.
-    """
-    image, good = _with_mask(frame, good)
-    spread = clipped_statistics(image[good][:: max(1, image.size // 100_000)], kappa=5.0)
-    keep = good & (np.abs(image - spread.mean) <= 6 * spread.sd)
-    residual = np.where(keep, image - spread.mean, 0).astype(np.float32)
-    amplitude, weight = _amplitudes(_block_means(residual, _FOURIER_BIN))
-    middle = float(median(amplitude))
-    # Median and MAD of a Rayleigh distribution hold their value beside a few strong lines.
-    limit = middle + _AMPLITUDE_LIMIT * float(mad_sd(amplitude))
-    limited = np.minimum(amplitude, limit)
-    mean = np.average(limited, weights=weight)
-    sd = np.sqrt(np.average((limited - mean) ** 2, weights=weight))
-    deviation = float(median(np.abs(amplitude - middle)))
-    return float(sd / deviation) if deviation > 0 else float("nan")
-
-
 def _with_mask(image: ArrayLike, good: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
     image = np.asarray(image)
     finite = np.isfinite(image)
@@ -168,13 +127,3 @@ def _white_noise(image: NDArray, good: NDArray[np.bool_]) -> float:
 
 def _beyond(measured: float, noise: float) -> float:
     return float(np.sqrt(max(measured**2 - noise**2, 0.0)))
-
-
-def _amplitudes(image: NDArray) -> tuple[NDArray, NDArray]:
-    """Fourier amplitudes of a half plane with their multiplicity, without the zero frequency."""
-    amplitude = np.abs(rfft2(image - image.mean()))
-    weight = np.full(amplitude.shape, 2.0)
-    weight[:, 0] = 1.0
-    if image.shape[1] % 2 == 0:
-        weight[:, -1] = 1.0
-    return amplitude.reshape(-1)[1:], weight.reshape(-1)[1:]
