@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 WING_FRACTION = 0.04
 """Share of the light in the wings of the true line spread (none in an ideal scene)."""
 
-_WING_SCALE_PX, _WING_POWER = 2.5, 1.75
+_WING_SCALE_PX, _WING_POWER = 3.0, 1.25
 _REACH_PX = 26
 
 

@@ -13,7 +13,7 @@ The image is in science pixels without the reference border (NIR) and prescan (V
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,15 +106,7 @@ class OpticsScenes:
 
     def _frame_truth(self, request: SceneRequest) -> dict[str, object]:
         """Truth of one frame; the request reproduces everything else."""
-        optics = {
-            "target": request.target,
-            "slit": request.slit,
-            "flexure_px": list(request.flexure_px),
-            "airmass": request.airmass,
-            "pwv_mm": request.pwv_mm,
-            "seeing_arcsec": request.seeing_arcsec,
-            "nod_arcsec": request.nod_arcsec,
-        }
+        optics: dict[str, object] = {"request": asdict(request)}
         if request.kind not in SKY_KINDS:
             optics |= lamp_truth(self.arm(request.arm), request)
         return {"optics": optics}

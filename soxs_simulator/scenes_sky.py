@@ -91,7 +91,7 @@ def _point(
     centre_arcsec = request.nod_arcsec + source.slit_arcsec
     light = Light({}, {}, {}, {})
     for number, order in geometry.orders.items():
-        disc = _Disc(scene, request, order)
+        disc = SeeingDisc(scene, request, order)
         through = photons.to_order(order) * disc.fraction(order.cell_nm)
         light.spectrum[number] = scene.order_spectrum(through, order, disc.kernels(scene))
         light.profile[number] = blurred(disc.profile, scene.optics)
@@ -101,7 +101,7 @@ def _point(
     return light
 
 
-class _Disc:
+class SeeingDisc:
     """A star's seeing disc at the slit, over the range of one order."""
 
     def __init__(self, scene: ArmScene, request: SceneRequest, order: OrderGeometry) -> None:
