@@ -12,6 +12,7 @@ Exit status of the embedded runner, with the values of EsoRex where it has one:
 13     no recipe of that name
 61     a product is missing, named twice, outside the working directory of the recipe,
        would replace an input, or cannot be signed or moved
+129    hung up (SIGHUP)
 130    interrupted (SIGINT)
 143    terminated (SIGTERM)
 250    a configuration file names a parameter that does not exist

@@ -55,7 +55,8 @@ def script(folder: Path, line: str) -> Path:
     folder.mkdir(exist_ok=True)
     file = folder / "pyesorex"
     file.write_text(
-        f"#!{sys.executable}\nimport sys\n{line}\nif __name__ == '__main__':\n    sys.exit(main())\n"
+        f"#!{sys.executable}\nimport sys\n{line}\n"
+        "if __name__ == '__main__':\n    sys.exit(main())\n"
     )
     file.chmod(0o755)
     return file

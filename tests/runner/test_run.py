@@ -155,6 +155,18 @@ def test_products_sof_is_checked_before_the_work(place):
     assert "SETTINGS" not in place.out
 
 
+def test_the_tilde_is_the_home_directory(place):
+    assert place.run("toy", "--output-dir=~/new", "--output-mkdir", "--log-dir=~") == 0
+    assert set(place.names("../home")) == {"new", "pyesorex.log"}
+
+
+def test_names_that_are_no_utf8_are_told_and_not_fatal(place):
+    name = os.fsdecode(b"caf\xe9.fits")
+    (place.path / "raw.sof").write_bytes(os.fsencode(f"{name} BIAS_VIS\n"))
+    assert place.run("toy", "raw.sof") == 9
+    assert "/caf\ufffd.fits'" in place.err
+
+
 def test_output_mkdir(place):
     assert place.run("toy", "--output-dir=new/deep", "--output-mkdir") == 0
     assert place.names("new/deep") == ["toy.fits"]
@@ -280,6 +292,7 @@ def test_the_traceback_is_a_debug_message(place):
         (["toy", "--recipe-config=quote.rc"], 253, "Quoting mismatch"),
         (["toy", "--recipe-config=json.rc"], 254, "key=value"),
         (["--man-page"], 255, "needs the name of a recipe"),
+        (["toy", "--output-prefix=a/b", "--suppress-prefix=FALSE"], 255, "holds a directory"),
     ],
 )
 def test_exit_status(place, arguments, status, words):

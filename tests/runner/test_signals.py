@@ -21,7 +21,11 @@ def wait_for(file, process):
 
 @pytest.mark.parametrize(
     ("number", "status", "word"),
-    [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")],
+    [
+        (signal.SIGINT, 130, "Interrupted"),
+        (signal.SIGTERM, 143, "Terminated"),
+        (signal.SIGHUP, 129, "Terminated"),
+    ],
 )
 def test_a_signal_ends_the_run_and_leaves_nothing(place, number, status, word):
     ready = place.path / "ready"

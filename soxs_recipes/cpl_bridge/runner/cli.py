@@ -49,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             messages.error("Interrupted; no incomplete product was left behind.")
             return ExitStatus.INTERRUPTED
-        except Terminated:
+        except Terminated as request:
             messages.error("Terminated; no incomplete product was left behind.")
-            return ExitStatus.TERMINATED
+            return 128 + request.number
         except RunnerError as error:
             messages.failure(error)
             return error.status
@@ -138,7 +138,7 @@ def _run(
     values: Mapping[str, Value],
     invocation: str,
 ) -> None:
-    messages.start_log(Path(values["log-dir"]), values["log-file"], values["log-level"])
+    messages.start_log(_path(values, "log-dir"), values["log-file"], values["log-level"])
     messages.log_only(f"{manpage.GREETING}\nInvocation command line was: {invocation}")
     messages.info(f"Loaded recipe '{recipe.name}'.")
     if not hasattr(recipe, "parameters"):
@@ -165,10 +165,10 @@ def _run(
 
 def _output(values: Mapping[str, Value]) -> Output:
     return Output(
-        directory=Path(values["output-dir"]),
+        directory=_path(values, "output-dir"),
         make_directory=values["output-mkdir"],
         prefix=None if values["suppress-prefix"] else values["output-prefix"],
-        link_dir=None if values["suppress-link"] else Path(values["link-dir"]),
+        link_dir=None if values["suppress-link"] else _path(values, "link-dir"),
         datamd5=not values["no-datamd5"],
         checksum=not values["no-checksum"],
     )
@@ -177,7 +177,7 @@ def _output(values: Mapping[str, Value]) -> Output:
 def _products_sof(values: Mapping[str, Value]) -> Path | None:
     if not values["products-sof"]:
         return None
-    file = Path(values["products-sof"])
+    file = _path(values, "products-sof")
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise UsageError(
             f"'--products-sof={file}' cannot be written: its directory does not exist or it is "
@@ -205,8 +205,8 @@ def _catalogue(line: CommandLine, values: Mapping[str, Value]) -> discovery.Cata
 def _recipe_config(
     recipe: Any, parameters: Sequence[Parameter], values: Mapping[str, Value]
 ) -> dict[str, Value]:
-    stated = str(values["recipe-config"])
-    file = Path(stated) if stated else options.user_file(recipe.name)
+    stated = values["recipe-config"]
+    file = _path(values, "recipe-config") if stated else options.user_file(recipe.name)
     if not file.is_file():
         if stated:
             raise UsageError(
@@ -219,7 +219,7 @@ def _recipe_config(
 
 
 def _report_config(values: Mapping[str, Value]) -> None:
-    file = Path(values["config"]) if values["config"] else options.user_file("pyesorex")
+    file = options.config_file(values)
     if not file.is_file():
         return
     messages.info(f"Read config file '{file}'.")
@@ -231,7 +231,7 @@ def _config_target(values: Mapping[str, Value], stem: str) -> Path | None:
     stated = str(values["create-config"])
     if stated.upper() == "FALSE":
         return None
-    return options.user_file(stem) if stated.upper() == "TRUE" else Path(stated)
+    return options.user_file(stem) if stated.upper() == "TRUE" else _path(values, "create-config")
 
 
 def _create_config(
@@ -249,6 +249,11 @@ def _create_config(
     if backup is not None:
         messages.info(f"Old configuration file copied to '{backup}'.")
     messages.info(f"Wrote config file '{file}'.")
+
+
+def _path(values: Mapping[str, Value], alias: str) -> Path:
+    # Shells leave the tilde of --output-dir=~/x alone.
+    return Path(values[alias]).expanduser()
 
 
 def _in_rc() -> list[Parameter]:

@@ -18,6 +18,7 @@ class ExitStatus(IntEnum):
     BAD_SOF = 9
     UNKNOWN_RECIPE = 13
     BAD_PRODUCT = 61
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
     UNKNOWN_KEY = 250
@@ -87,4 +88,8 @@ class DeliveryError(RunnerError):
 
 
 class Terminated(BaseException):
-    """The process was asked to end (SIGTERM)."""
+    """The process was asked to end; `number` is that of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

@@ -129,6 +129,8 @@ def _severity(name: str) -> Any:
 
 
 def _emit(write, text: str) -> None:
+    # File names that are no UTF-8 hold characters that no terminal takes.
+    text = text.encode(errors="surrogateescape").decode(errors="replace")
     for line in text.rstrip("\n").split("\n"):
         write(PROGRAM, line)
 

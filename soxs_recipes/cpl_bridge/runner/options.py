@@ -272,10 +272,9 @@ def resolve(given: Mapping[str, Value], environ: Mapping[str, str]) -> dict[str,
         If a variable or an entry of the configuration file is not accepted.
     """
     stated = {**from_environment(environ), **given}
-    config = str(stated.get("config", ""))
-    if config and not Path(config).is_file():
-        raise UsageError(f"'--config={config}' was specified, but the file could not be found.")
-    file = Path(config) if config else user_file("pyesorex")
+    file = config_file(stated)
+    if stated.get("config") and not file.is_file():
+        raise UsageError(f"'--config={file}' was specified, but the file could not be found.")
     filed = from_rc(file) if file.is_file() else {}
     return {option.alias: option.default for option in OPTIONS} | filed | stated
 
@@ -308,6 +307,12 @@ def from_rc(file: Path) -> dict[str, Value]:
     entries = [entry for entry in rcfile.read_rc(file) if entry.key in known]
     typed = rcfile.typed_entries(entries, known.values(), file)
     return {known[name].alias: value for name, value in typed.items()}
+
+
+def config_file(values: Mapping[str, Value]) -> Path:
+    """Path of the command's configuration file: the one that is named or the user's."""
+    named = values.get("config")
+    return Path(named).expanduser() if named else user_file("pyesorex")
 
 
 def unread_keys(file: Path) -> list[str]:

@@ -50,8 +50,13 @@ class Output:
         Raises
         ------
         UsageError
-            If one is missing, is no directory or cannot be written.
+            If one is missing, is no directory or cannot be written, or the prefix names one.
         """
+        if "/" in (self.prefix or ""):
+            raise UsageError(
+                f"The argument to '--output-prefix' [{self.prefix}] holds a directory.",
+                "Give the directory as --output-dir.",
+            )
         if self.make_directory:
             _make_directory(self.directory)
         _require_directory(self.directory, "output-dir")

@@ -1,4 +1,4 @@
-"""Ending a run cleanly on SIGINT and SIGTERM."""
+"""Ending a run cleanly on SIGINT, SIGTERM and SIGHUP (a closed terminal)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from soxs_recipes.cpl_bridge.runner.errors import Terminated
 
-_HELD = (signal.SIGINT, signal.SIGTERM)
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_HELD = (signal.SIGINT, *_ENDING)
 
 
 def _in_main_thread() -> bool:
@@ -18,20 +19,23 @@ def _in_main_thread() -> bool:
 
 @contextmanager
 def termination_raises() -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM inside the block, unless somebody else handles the signal."""
-    if not _in_main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    """Raise `Terminated` on SIGTERM and SIGHUP inside the block.
+
+    A signal that somebody else handles, or that is ignored (`nohup`), is left alone.
+    """
+    taken = [number for number in _ENDING if _is_free(number)]
+    for number in taken:
+        signal.signal(number, _raise_terminated)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back until the block is done, then deliver the first of them.
+    """Hold the signals back until the block is done, then deliver the first of them.
 
     Handlers are replaced rather than the signals masked, since a mask holds for one thread only.
     """
@@ -51,5 +55,9 @@ def deferred() -> Iterator[None]:
             signal.raise_signal(pending[0])
 
 
-def _raise_terminated(_number: int, _frame: object) -> None:
-    raise Terminated
+def _is_free(number: int) -> bool:
+    return _in_main_thread() and signal.getsignal(number) is signal.SIG_DFL
+
+
+def _raise_terminated(number: int, _frame: object) -> None:
+    raise Terminated(number)
