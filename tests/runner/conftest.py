@@ -19,7 +19,7 @@ PRODUCT = cpl.ui.Frame.FrameGroup.PRODUCT
 BEHAVIOURS = (
     "ok", "two", "text", "nothing", "absolute", "fail", "key_error", "cpl_error", "soxs_error",
     "exit", "none", "missing", "twice", "subdirectory", "outside", "returns_input", "enospc",
-    "large", "sleep", "warn",
+    "large", "large_fits", "sleep", "warn",
 )
 
 
@@ -130,6 +130,13 @@ class Toy(cpl.ui.PyRecipe):
         import resource
         resource.setrlimit(resource.RLIMIT_FSIZE, (10000, resource.RLIM_INFINITY))
         Path("big.fits").write_bytes(bytes(100000))
+
+    def large_fits(self, frameset, raw):
+        import resource
+        import numpy as np
+        from astropy.io import fits
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10000, resource.RLIM_INFINITY))
+        fits.PrimaryHDU(np.ones((200, 200))).writeto("big.fits")
 
     def sleep(self, frameset, raw):
         frame = fits_product("toy.fits")

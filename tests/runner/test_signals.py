@@ -45,8 +45,9 @@ def test_a_signal_ends_the_run_and_leaves_nothing(place, number, status, word):
     assert (place.path / "out" / "toy.fits").read_text() == "older"
 
 
-def test_a_file_size_limit_is_reported_with_file_and_remedy(place):
-    process = place.start("toy", "--behave=large", "--output-dir=out", "--log-level=off")
+@pytest.mark.parametrize("behave", ["large", "large_fits"])
+def test_a_file_size_limit_is_reported_with_file_and_remedy(place, behave):
+    process = place.start("toy", f"--behave={behave}", "--output-dir=out", "--log-level=off")
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert "Writing 'big.fits'" in err

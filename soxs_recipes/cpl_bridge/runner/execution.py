@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from soxs_recipes.cpl_bridge import cpl
-from soxs_recipes.cpl_bridge.runner import discovery, messages, signals, sof
+from soxs_recipes.cpl_bridge.runner import discovery, disk, messages, signals, sof
 from soxs_recipes.cpl_bridge.runner.errors import (
     DeliveryError,
     RecipeFailedError,
@@ -31,13 +29,6 @@ from soxs_recipes.cpl_bridge.runner.parameters import (
     recipe_parameters,
     suggestion,
 )
-
-_FULL = {
-    errno.ENOSPC: "no space left on the device",
-    errno.EDQUOT: "disk quota exceeded",
-    errno.EFBIG: "the file would exceed the largest size allowed",
-}
-_ROOM = 1 << 20
 
 
 def run_recipe(
@@ -144,39 +135,10 @@ def _call(recipe: Any, inputs: Any, settings: dict[str, Value], scratch: Path) -
 
 
 def _failed(recipe: Any, error: BaseException, scratch: Path) -> RunnerError:
-    remedy = _disk_full(error, scratch)
+    remedy = disk.full_disk_remedy(error, scratch)
     return RecipeFailedError(
         f"Execution of recipe '{recipe.name}' failed: {messages.reason(error)}", remedy
     )
-
-
-def _disk_full(error: BaseException, scratch: Path) -> str:
-    """Say what to do if the cause of an error is a full disk, else return nothing."""
-    full = next((e for e in _chain(error) if getattr(e, "errno", None) in _FULL), None)
-    free = shutil.disk_usage(scratch).free
-    if full is None and not (isinstance(error, cpl.core.Error) and free < _ROOM):
-        return ""
-    cause = _FULL[errno.ENOSPC if full is None else full.errno]
-    file = getattr(full, "filename", None) or _newest(scratch)
-    limit = " or raise the limit (ulimit -f)" if "largest size" in cause else ""
-    return (
-        f"Writing '{file}' in '{scratch.parent}' failed: {cause} ({free / 1e6:.0f} MB are free).\n"
-        f"Free space there{limit}, or choose another --output-dir. Nothing was left behind."
-    )
-
-
-def _chain(error: BaseException | None) -> Iterable[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _newest(scratch: Path) -> str:
-    files = [path for path in scratch.rglob("*") if path.is_file()]
-    newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
-    return "a product" if newest is None else newest.name
 
 
 def _products(recipe: Any, frames: Sequence[Any], scratch: Path) -> list[Any]:
@@ -218,7 +180,7 @@ def _sign(products: Sequence[Any], output: Output, scratch: Path) -> None:
     except Exception as error:
         raise DeliveryError(
             f"Could not update the product headers: {messages.reason(error)}",
-            _disk_full(error, scratch),
+            disk.full_disk_remedy(error, scratch),
         ) from error
 
 
