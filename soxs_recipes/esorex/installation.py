@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,10 +22,11 @@ COMMAND = (sys.executable, "-X", "utf8", "-E", "-P", "-m", "soxs_recipes.esorex.
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared")
 LIBRARIES = ("-lcplui", "-lcplcore", "-ldl")
 COMPILERS = ("cc", "gcc", "clang")
-_PACKAGES = (
-    (("cpl.h", "-lcplui", "-lcplcore"), "libcpl-dev"),
-    (("stdio.h", "stdlib.h", "crti.o", "Scrt1.o", "-lc:"), "libc6-dev"),
+_MISSING = (
+    (r"error: '?cpl[\w./]*\.h\b|cannot find -lcpl", "libcpl-dev"),
+    (r"error: '?[\w./]+\.h\b|cannot find (-lc\b|\S*crt\w+\.o)", "libc6-dev"),
 )
+"""What a compiler says when it misses something, and the Debian package that holds it."""
 
 
 class PluginError(SoxsError):
@@ -154,11 +156,12 @@ def _compile(binary: Path) -> Path:
 
 def _compile_error(command: Sequence[str], told: str) -> PluginError:
     """Error that names the package which holds what the compiler misses."""
-    for signs, package in _PACKAGES:
-        if any(sign in told for sign in signs):
+    for pattern, package in _MISSING:
+        line = next((line for line in told.splitlines() if re.search(pattern, line)), None)
+        if line is not None:
             return PluginError(
                 f"The plugins cannot be compiled: {package} is missing",
-                found=told.strip().splitlines()[0],
+                found=line.strip(),
                 remedy=f"install it; on Debian: sudo apt install {package} "
                 "(elsewhere: set CPLDIR to the folder where CPL is installed)",
             )

@@ -18,7 +18,7 @@
 #endif
 
 #define RECORD '\036' /* starts what the child says to us; the rest of a line is its output */
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define LEN(array) (sizeof(array) / sizeof *(array))
 
 static void unescape(char *text)
 {
@@ -227,18 +227,18 @@ static void become(char **command, FILE *request, const int *ends, pid_t parent)
 /* Run a command to its end, relaying what it says; its wait status. */
 static int run(char **command, FILE *request, answer *reply)
 {
-    struct sigaction own = {.sa_flags = SA_SIGINFO | SA_RESTART | SA_NOCLDSTOP}, old[COUNT(SIGNALS)];
+    struct sigaction own = {.sa_flags = SA_SIGINFO | SA_RESTART | SA_NOCLDSTOP}, old[LEN(SIGNALS)];
     int ends[2], status = 127 << 8;
     sigset_t mask, before;
     if (pipe(ends)) return status;
     own.sa_sigaction = on_signal;
     sigfillset(&mask);
     sigprocmask(SIG_BLOCK, &mask, &before); /* until there is a child to pass signals to */
-    for (size_t i = 0; i < COUNT(SIGNALS); i++) sigaction(SIGNALS[i], &own, old + i);
+    for (size_t i = 0; i < LEN(SIGNALS); i++) sigaction(SIGNALS[i], &own, old + i);
     const pid_t parent = getpid();
     child = fork();
     if (child > 0) setpgid(child, child);
-    for (size_t i = 0; child == 0 && i < COUNT(SIGNALS); i++) sigaction(SIGNALS[i], old + i, NULL);
+    for (size_t i = 0; child == 0 && i < LEN(SIGNALS); i++) sigaction(SIGNALS[i], old + i, NULL);
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (child == 0) become(command, request, ends, parent);
     close(ends[1]);
@@ -252,7 +252,7 @@ static int run(char **command, FILE *request, answer *reply)
     if (output) fclose(output);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
     child = 0;
-    for (size_t i = 0; i < COUNT(SIGNALS); i++) sigaction(SIGNALS[i], old + i, NULL);
+    for (size_t i = 0; i < LEN(SIGNALS); i++) sigaction(SIGNALS[i], old + i, NULL);
     return status;
 }
 

@@ -29,7 +29,7 @@ BEHAVIOURS = (
     "nothing",
 )
 LINE = "long text with a backslash \\n "
-LONG = "\n".join(f"{number:04d} {LINE * 5}" for number in range(600))
+LONG = "\n".join(f"{number:04d} {LINE * 5}" for number in range(90))
 LONG += "\tTAB, 100 %, λ = 1.5 µm, the end."
 
 
