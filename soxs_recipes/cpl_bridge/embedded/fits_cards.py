@@ -157,9 +157,9 @@ def _parse_number(key: str, card: str, start: int) -> tuple[Type, int | float, i
         if abs(number) < 2**63:
             kind = Type.INT if -(2**31) <= number < 2**31 else Type.LONG_LONG
             return kind, number, match.end()
-    if match := _REAL.match(card, start):
-        return Type.DOUBLE, _real(match.group()), match.end()
-    return None
+    match = _REAL.match(card, start)
+    number = _real(match.group()) if match else math.inf
+    return (Type.DOUBLE, number, match.end()) if math.isfinite(number) else None
 
 
 def _parse_value(key: str, card: str, start: int) -> tuple[Type, object, int] | None:

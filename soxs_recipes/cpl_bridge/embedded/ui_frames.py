@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -18,8 +19,8 @@ from soxs_recipes.cpl_bridge.embedded.dumping import address, dump_text
 from soxs_recipes.cpl_bridge.embedded.overloads import as_text, signature_error
 from soxs_recipes.cpl_bridge.embedded.ui_parameters import item_at
 
-_NOT_IN_A_WORD = set("|&;<>(){}\n")
-_MANY = 30
+_NOT_IN_A_WORD = set("|&;<>()`\n")
+_MANY = 15
 """Longer sets are abbreviated when printed."""
 
 
@@ -194,14 +195,32 @@ class Frame:
 _GROUPS = {"RAW": FrameGroup.RAW, "CALIB": FrameGroup.CALIB}
 
 
+def _unquote(word: str) -> str | None:
+    """Remove quotes and backslashes as a shell does; None if a quote is left open."""
+    import shlex
+
+    try:
+        return "".join(shlex.split(word))
+    except ValueError:
+        return None
+
+
 def _expand(word: str) -> str | None:
-    """Expand ``~``, variables and wildcards of a path; None for what is no single word."""
+    """Expand ``~``, variables and wildcards of a path; None for what is no single word.
+
+    Unset variables vanish. Commands are never run: a word that holds one is none.
+    """
+    if set("'\"\\") & set(word):
+        return _unquote(word)
     if _NOT_IN_A_WORD & set(word):
         return None
     path = os.path.expandvars(os.path.expanduser(word))  # noqa: PTH111
+    path = re.sub(r"\$(\w+|\{\w+\})", "", path)
+    if set("{}") & set(path):
+        return None
     if glob.has_magic(path):
         return next(iter(sorted(glob.glob(path))), path)  # noqa: PTH207
-    return path
+    return path or None
 
 
 def read_sof(sof_filename: str) -> Iterator[Frame]:
