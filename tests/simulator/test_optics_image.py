@@ -94,11 +94,11 @@ def test_slit_loss_of_a_moffat_disc(fwhm, width, offset):
 
 
 def test_marginal_profile_of_a_seeing_disc():
-    """A Moffat disc of power 3 summed across an open slit is a Moffat line of power 2.5."""
-    profile, _ = moffat_through_slit(1.0, 20.0)
+    """A Moffat disc of power 3 summed across a wide slit is a Moffat line of power 2.5."""
+    profile, _ = moffat_through_slit(1.0, 9.0)
     alpha = 1.0 / (2 * np.sqrt(2 ** (1 / 3.0) - 1))
     line = (1 + (SLIT_GRID / alpha) ** 2) ** -2.5
-    assert profile / profile.max() == pytest.approx(line, abs=2e-4)
+    assert profile / profile.max() == pytest.approx(line, abs=5e-4)
     assert seeing_fwhm(1.0, 2000.0) == pytest.approx(4**-0.2)
 
 
