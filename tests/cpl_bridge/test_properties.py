@@ -79,7 +79,7 @@ def test_given_types(kind, value, stored):
         (Type.INT, 2**40, "stand-in for int"),
         (Type.STRING, 1, "not a valid conversion to use a long int as a char array"),
         (Type.DOUBLE, "x", "not a valid conversion to use a char array as a double"),
-        (Type.SHORT, 1, "unsupproted type"),
+        (Type.SHORT, 1, "unsupported property type"),
     ],
 )
 def test_values_that_do_not_fit_their_type(kind, value, text):

@@ -29,7 +29,8 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
 )
 from soxs_recipes.cpl_bridge.embedded.core_images import Image, ImageList
 from soxs_recipes.cpl_bridge.embedded.core_msg import Msg
-from soxs_recipes.cpl_bridge.embedded.core_properties import Property, PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_properties import Property
+from soxs_recipes.cpl_bridge.embedded.core_propertylists import PropertyList
 from soxs_recipes.cpl_bridge.embedded.core_tables import Table
 from soxs_recipes.cpl_bridge.embedded.core_types import Type, io
 

@@ -18,7 +18,8 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
     InvalidTypeError,
     described,
 )
-from soxs_recipes.cpl_bridge.embedded.core_properties import Property, PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_properties import Property
+from soxs_recipes.cpl_bridge.embedded.core_propertylists import PropertyList
 from soxs_recipes.cpl_bridge.embedded.core_types import TYPE_NAMES, Type
 from soxs_recipes.cpl_bridge.embedded.fits_files import save_image_hdu
 

@@ -12,7 +12,8 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
     InvalidTypeError,
     described,
 )
-from soxs_recipes.cpl_bridge.embedded.core_properties import Property, PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_properties import Property
+from soxs_recipes.cpl_bridge.embedded.core_propertylists import PropertyList
 from soxs_recipes.cpl_bridge.embedded.core_types import Type
 from soxs_recipes.cpl_bridge.embedded.fits_cards import format_card
 from soxs_recipes.cpl_bridge.embedded.fits_files import (

@@ -19,13 +19,15 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
     FileNotFoundError as CplFileNotFoundError,
 )
 from soxs_recipes.cpl_bridge.embedded.core_msg import Msg
-from soxs_recipes.cpl_bridge.embedded.core_properties import Property, PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_properties import Property
+from soxs_recipes.cpl_bridge.embedded.core_propertylists import PropertyList
 from soxs_recipes.cpl_bridge.embedded.core_types import TYPE_NAMES, Type
 from soxs_recipes.cpl_bridge.embedded.fits_blocks import is_fits
 from soxs_recipes.cpl_bridge.embedded.fits_files import load_header
 from soxs_recipes.cpl_bridge.embedded.overloads import signature_error
 from soxs_recipes.cpl_bridge.embedded.ui_frames import Frame, FrameGroup, FrameSet
-from soxs_recipes.cpl_bridge.embedded.ui_parameters import ParameterList, ParameterValue
+from soxs_recipes.cpl_bridge.embedded.ui_parameterlists import ParameterList
+from soxs_recipes.cpl_bridge.embedded.ui_parameters import ParameterValue
 
 DICTIONARY_ID = "PRO-1.17"
 DRS_ID = "soxs_recipes-cpl-7.3.2"

@@ -10,7 +10,8 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
     passed_on,
 )
 from soxs_recipes.cpl_bridge.embedded.core_msg import Msg
-from soxs_recipes.cpl_bridge.embedded.core_properties import Property, PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_properties import Property
+from soxs_recipes.cpl_bridge.embedded.core_propertylists import PropertyList
 from soxs_recipes.cpl_bridge.embedded.core_types import Type
 
 _INTEGERS = (Type.BOOL, Type.INT, Type.LONG, Type.LONG_LONG)

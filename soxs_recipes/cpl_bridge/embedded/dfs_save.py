@@ -14,13 +14,13 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
 )
 from soxs_recipes.cpl_bridge.embedded.core_images import Image, ImageList
 from soxs_recipes.cpl_bridge.embedded.core_msg import Msg
-from soxs_recipes.cpl_bridge.embedded.core_properties import PropertyList, compile_posix
+from soxs_recipes.cpl_bridge.embedded.core_propertylists import PropertyList, compile_posix
 from soxs_recipes.cpl_bridge.embedded.core_tables import Table
 from soxs_recipes.cpl_bridge.embedded.core_types import TYPE_NAMES, Type, io
 from soxs_recipes.cpl_bridge.embedded.dfs_headers import DICTIONARY_ID, setup_product_header
 from soxs_recipes.cpl_bridge.embedded.overloads import signature_error
 from soxs_recipes.cpl_bridge.embedded.ui_frames import Frame, FrameGroup, FrameLevel, FrameSet
-from soxs_recipes.cpl_bridge.embedded.ui_parameters import ParameterList
+from soxs_recipes.cpl_bridge.embedded.ui_parameterlists import ParameterList
 
 _HEAD = "(allframes: cpl.ui.FrameSet, parlist: cpl.ui.ParameterList, usedframes: cpl.ui.FrameSet"
 _MIDDLE = ", recipe: str, applist: cpl.core.PropertyList, pipe_id: str, filename: str"

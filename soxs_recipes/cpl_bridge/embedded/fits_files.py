@@ -14,7 +14,8 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
     IllegalInputError,
     described,
 )
-from soxs_recipes.cpl_bridge.embedded.core_properties import Property, PropertyList
+from soxs_recipes.cpl_bridge.embedded.core_properties import Property
+from soxs_recipes.cpl_bridge.embedded.core_propertylists import PropertyList
 from soxs_recipes.cpl_bridge.embedded.core_types import Type, io
 from soxs_recipes.cpl_bridge.embedded.fits_blocks import (
     BLOCK,

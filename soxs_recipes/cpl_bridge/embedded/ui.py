@@ -1,10 +1,10 @@
 """``cpl.ui``: recipes, their parameters and their frames."""
 
 from soxs_recipes.cpl_bridge.embedded.ui_frames import Frame, FrameSet
+from soxs_recipes.cpl_bridge.embedded.ui_parameterlists import ParameterList
 from soxs_recipes.cpl_bridge.embedded.ui_parameters import (
     Parameter,
     ParameterEnum,
-    ParameterList,
     ParameterRange,
     ParameterValue,
 )

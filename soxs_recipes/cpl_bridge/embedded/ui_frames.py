@@ -17,7 +17,7 @@ from soxs_recipes.cpl_bridge.embedded.core_errors import (
 from soxs_recipes.cpl_bridge.embedded.core_types import CplEnum
 from soxs_recipes.cpl_bridge.embedded.dumping import address, dump_text
 from soxs_recipes.cpl_bridge.embedded.overloads import as_text, signature_error
-from soxs_recipes.cpl_bridge.embedded.ui_parameters import item_at
+from soxs_recipes.cpl_bridge.embedded.ui_parameterlists import item_at
 
 _NOT_IN_A_WORD = set("|&;<>()`\n")
 _MANY = 15

@@ -6,101 +6,24 @@ alternatives describe a parameter; assigning a value does not check them.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import Any
 
 from soxs_recipes.cpl_bridge.embedded.core_errors import IllegalInputError
-from soxs_recipes.cpl_bridge.embedded.core_types import TYPE_NAMES, CplEnum, Type
+from soxs_recipes.cpl_bridge.embedded.core_types import CplEnum, Type
 from soxs_recipes.cpl_bridge.embedded.dumping import address, dump_text
-from soxs_recipes.cpl_bridge.embedded.overloads import (
-    as_index,
-    as_text,
-    cast_error,
-    is_bool,
-    signature_error,
+from soxs_recipes.cpl_bridge.embedded.overloads import as_text, signature_error
+from soxs_recipes.cpl_bridge.embedded.parameter_values import (
+    Value,
+    as_float,
+    as_int,
+    format_value,
+    infer,
+    typed,
 )
 
-INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 _DUMP_TYPES = {Type.BOOL: "bool", Type.INT: "int", Type.DOUBLE: "double", Type.STRING: "string"}
-Value = bool | int | float | str
-
-
-def _as_int(value: Any) -> int | None:
-    """Return a value that a C int takes unchanged, else None."""
-    number = as_index(value)
-    return number if number is not None and INT_MIN <= number <= INT_MAX else None
-
-
-def _as_float(value: Any) -> float | None:
-    """Return a value that a C double takes, integers included, else None."""
-    if isinstance(value, str) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        return None
-    return float(value)
-
-
-def _infer(value: Any) -> tuple[Type, Value] | None:
-    """Find type and value of a default, as PyCPL's overloads do (None and others: bool)."""
-    if is_bool(value):
-        return Type.BOOL, bool(value)
-    number = _as_int(value)
-    if number is not None:
-        return Type.INT, number
-    if isinstance(value, float):
-        return Type.DOUBLE, float(value)
-    text = as_text(value)
-    if text is not None:
-        return Type.STRING, text
-    if value is None or hasattr(value, "__bool__"):
-        return Type.BOOL, bool(value)
-    return None
-
-
-def format_value(kind: Type, value: Value) -> str:
-    """Write a parameter value as CPL prints it in a dump."""
-    if kind is Type.BOOL:
-        return "1" if value else "0"
-    return f"{value:g}" if kind is Type.DOUBLE else str(value)
-
-
-def _typed(kind: Type, value: Any) -> Value:
-    """Convert an assigned value to a parameter's type.
-
-    Raises
-    ------
-    RuntimeError
-        If the value is of another type; integers are taken where a float is expected.
-    """
-    if kind is Type.INT and isinstance(value, float):
-        return _truncated(value)
-    if isinstance(value, list | tuple | dict | set):
-        raise cast_error(value)
-    converted: Value | None = None
-    if is_bool(value) or value is None:
-        converted = bool(value) if kind is Type.BOOL else None
-    elif kind is Type.INT:
-        converted = _as_int(value)
-    elif kind is Type.DOUBLE:
-        converted = _as_float(value)
-    elif kind is Type.STRING:
-        converted = as_text(value)
-    if converted is None:
-        raise RuntimeError(
-            f"A parameter of type {TYPE_NAMES[kind]} does not match the received type"
-        )
-    return converted
-
-
-def _truncated(value: float) -> int:
-    warnings.warn(
-        "An Integer type CPL Parameter received a floating-point value. Lossy conversion will "
-        "occur",
-        RuntimeWarning,
-        stacklevel=4,
-    )
-    inside = INT_MIN <= value <= INT_MAX
-    return int(value) if inside else INT_MIN
 
 
 class _Text:
@@ -184,7 +107,7 @@ class ParameterValue(Parameter):
     _EXTRA = ""
 
     def __init__(self, name: str, description: str, context: str, default: Value):
-        inferred = _infer(default)
+        inferred = infer(default)
         if inferred is None:
             raise self._no_overload(name, description, context, default)
         self._setup(name, description, context, *inferred)
@@ -224,7 +147,7 @@ class ParameterValue(Parameter):
 
     @value.setter
     def value(self, value: Value) -> None:
-        self._value = _typed(self._data_type, value)
+        self._value = typed(self._data_type, value)
         self._presence = True
 
     @property
@@ -294,9 +217,9 @@ class ParameterRange(ParameterValue):
         max: int | float,  # noqa: A002 - PyCPL's name
     ):
         given = (default, min, max)
-        data_type, numbers = Type.INT, [_as_int(number) for number in given]
+        data_type, numbers = Type.INT, [as_int(number) for number in given]
         if None in numbers:
-            data_type, numbers = Type.DOUBLE, [_as_float(number) for number in given]
+            data_type, numbers = Type.DOUBLE, [as_float(number) for number in given]
         if None in numbers:
             raise self._no_overload(name, description, context, *given)
         self._setup(name, description, context, data_type, numbers[0])
@@ -366,8 +289,8 @@ class ParameterEnum(ParameterValue):
             return None
         given = list(alternatives)
         kinds: tuple[tuple[Type, Callable], ...] = (
-            (Type.INT, _as_int),
-            (Type.DOUBLE, _as_float),
+            (Type.INT, as_int),
+            (Type.DOUBLE, as_float),
             (Type.STRING, as_text),
         )
         for data_type, convert in kinds:
@@ -393,74 +316,3 @@ class ParameterEnum(ParameterValue):
             f"<cpl.ui.ParameterEnum: name={self.name!r}, value={self.value!r}, "
             f"alternatives={self.alternatives!r}>"
         )
-
-
-class ParameterList:
-    """Ordered parameters, reached by position or by full name; duplicates are kept."""
-
-    __slots__ = ("_parameters",)
-    __hash__ = None
-
-    def __init__(self, params: Iterable[Parameter] = ()):
-        if not isinstance(params, Iterable):
-            forms = ["cpl.ui.ParameterList()", "cpl.ui.ParameterList(params: Iterable)"]
-            raise signature_error("__init__", forms, (params,))
-        self._parameters: list[Parameter] = []
-        for param in params:
-            if not isinstance(param, Parameter):
-                raise TypeError(
-                    f"expected iterable of cpl.ui.Parameter, not {type(param).__name__}"
-                )
-            self._parameters.append(param)
-
-    def append(self, param: Parameter) -> None:
-        """Add a parameter at the end; the list shares it with the caller."""
-        if not isinstance(param, Parameter):
-            form = "(self: cpl.ui.ParameterList, param: cpl.ui.Parameter) -> None"
-            raise signature_error("append", [form], (self, param))
-        self._parameters.append(param)
-
-    def __getitem__(self, key: int | str) -> Parameter:
-        if isinstance(key, str):
-            for parameter in self._parameters:
-                if parameter.name == key:
-                    return parameter
-            raise KeyError(key)
-        if not hasattr(key, "__index__"):
-            forms = [
-                "(self: cpl.ui.ParameterList, index: int) -> cpl.ui.Parameter",
-                "(self: cpl.ui.ParameterList, name: str) -> cpl.ui.Parameter",
-            ]
-            raise signature_error("__getitem__", forms, (self, key))
-        return item_at(self._parameters, key)
-
-    def __iter__(self) -> Iterator[Parameter]:
-        return iter(self._parameters)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __repr__(self) -> str:
-        return f"<cpl.ui.ParameterList, {len(self)} Parameters>"
-
-    def __str__(self) -> str:
-        return "".join(str(parameter) for parameter in self._parameters)
-
-    def dump(self, filename: str | PathLike = "", mode: str = "w", show: bool = True) -> str:
-        """Dump all parameters to a file, to standard output or to a string."""
-        return dump_text(str(self), filename, mode, show)
-
-
-def item_at(items: list, index: int) -> Any:
-    """Return an element; the IndexError reads as PyCPL's."""
-    size = len(items)
-    position = index if index >= 0 else index + size
-    if 0 <= position < size:
-        return items[position]
-    raise IndexError(
-        f"vector::_M_range_check: __n (which is {position % 2**64}) >= this->size() "
-        f"(which is {size})"
-    )
