@@ -49,13 +49,13 @@ class PatternNoise:
         n, bins, columns = self.sums.shape
         values = _without_outliers(block.flux)
         values = values.reshape(n, block.row_stop - block.row_start, -1)
-        by_column = sum(values[..., part : _BIN * columns : _BIN] for part in range(_BIN))
         row = np.arange(block.row_start, min(block.row_stop, bins * _BIN))
         if not row.size:
             return
         starts = np.flatnonzero(np.diff(row // _BIN, prepend=-1))
+        by_row = np.add.reduceat(values[:, : row.size], starts, axis=1)
+        by_bin = sum(by_row[..., part : _BIN * columns : _BIN] for part in range(_BIN))
         first = row[0] // _BIN
-        by_bin = np.add.reduceat(by_column[:, : row.size], starts, axis=1)
         self.sums[:, first : first + len(starts)] += by_bin
 
     def ratios(self) -> NDArray[np.float64]:

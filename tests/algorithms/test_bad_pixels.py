@@ -118,3 +118,22 @@ def test_noisy_pixels(n):
 
 def test_one_value_is_never_noisy():
     assert not find_noisy(np.array([1e9, 1e9]), 1.0, np.array([1, 0])).any()
+
+
+def test_steep_glow_is_followed():
+    rows, columns = np.indices(SHAPE)
+    level = 300 * np.exp(-np.hypot(rows - SHAPE[0], columns - SHAPE[1]) / 20)
+    sigma = np.sqrt(SIGMA**2 + level / 5)
+    image = level + sigma * np.random.default_rng(1).normal(size=SHAPE)
+    found = find_outliers(image, sigma**2)
+    corner = (slice(-150, None), slice(-150, None))
+    assert np.max(np.abs((found.background - level) / sigma)[corner]) < 2.5
+    assert np.mean(found.high[corner]) < 3e-4
+
+
+def test_many_warm_pixels_below_the_threshold_hardly_widen_the_scatter():
+    rng = np.random.default_rng(2)
+    image = SIGMA * rng.normal(size=SHAPE)
+    warm = rng.random(SHAPE) < 0.15
+    image[warm] += rng.exponential(4 * SIGMA, size=np.count_nonzero(warm))
+    assert np.median(find_outliers(image).sigma) == pytest.approx(SIGMA, rel=0.075)

@@ -79,3 +79,19 @@ def test_unfit_input_is_refused(bad):
         prescan_level(bad)
     with pytest.raises(ValueError, match="method"):
         prescan_level(np.ones((5, 5)), "column")
+
+
+def test_error_of_the_smooth_level_at_the_ends():
+    results = [prescan_level(prescan(np.full(600, 50.0), seed), "smooth") for seed in range(400)]
+    for row in (0, 20, -1):
+        pull = [(result.level[row] - 50) / result.error[row] for result in results]
+        assert np.std(pull) == pytest.approx(1, abs=0.1)
+
+
+def test_error_of_the_smooth_level_is_that_of_its_weights():
+    distance = np.subtract.outer(np.arange(600), np.arange(600))
+    weights = np.exp(-0.5 * (distance / 50) ** 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    result = prescan_level(prescan(np.full(600, 50.0), 1), "smooth")
+    expected = result.read_noise / np.sqrt(50) * np.sqrt(np.sum(weights**2, axis=1))
+    np.testing.assert_allclose(result.error, expected, rtol=0.01)

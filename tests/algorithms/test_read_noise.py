@@ -79,11 +79,12 @@ def test_stack_noise_is_the_scatter_of_the_stack(n, method):
 
 
 def test_stack_noise_with_cosmic_rays_is_that_of_the_clipped_stack():
-    frames = bias_frames(5, (400, 500), 3, cosmic_rays=0.01)
-    frames -= np.median(frames, axis=(1, 2), keepdims=True)
+    """Weak ones, which the stack rejects but which do not stand out in the half stacks."""
+    frames = np.random.default_rng(3).normal(100, RON, size=(5, 400, 500))
+    frames[np.random.default_rng(4).random(frames.shape) < 0.02] += 10 * RON
     noise = StackNoise()
     stack_arrays(frames, noise=RON**2, accumulators=[noise])
-    assert noise.result().value == pytest.approx(RON / np.sqrt(5), rel=0.015)
+    assert noise.result().value == pytest.approx(RON / np.sqrt(5), rel=0.03)
 
 
 def test_scatter_per_pixel():
