@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .cosmic_rays import CosmicHits, cosmic_hits
 from .detector_maps import DetectorMaps, bin_sum, row_drift
-from .photons import PhotonSource
+from .photons import poisson
 from .rng import stream
 from .specs import CcdSpec, ReadMode
 
@@ -113,7 +113,7 @@ def _charge(
         if rate is not None:
             light = rate * maps.response if settings.prnu else rate
             expected += light * np.float32(settings.exptime_s)
-        PhotonSource(expected).add_counts(rng, charge)
+        charge = poisson(rng, expected)
     charge.ravel()[hits.pixel] += np.rint(hits.electrons)
     np.minimum(charge, np.float32(spec.full_well_e), out=charge)
     if settings.nonlinear and rate is not None:

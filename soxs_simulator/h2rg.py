@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .ccd import RawPixels
 from .cosmic_rays import CosmicHits, cosmic_hits
 from .detector_maps import DetectorMaps
-from .photons import PhotonSource
+from .photons import poisson
 from .ramps import Ramp, explicit_ramps, fitted_charge
 from .rng import coloured_noise, stream
 from .specs import H2rgSpec
@@ -64,14 +64,13 @@ def expose_h2rg(
     if rate_e_per_s is not None:
         light = rate_e_per_s * np.float32(settings.dit_s)
         expected += light * maps.response if settings.prnu else light
-    photons = PhotonSource(expected)
     mean = np.zeros((spec.size, spec.size), np.float32)
     hits: list[CosmicHits] = []
     for number in range(settings.ndit):
         rng = stream(seed, "h2rg", name, number)
         seconds = settings.dit_s if settings.cosmic_rays else 0.0
         hits.append(cosmic_hits(stream(seed, "cosmics", name, number), spec, seconds))
-        mean += _one_dit(spec, ramp, settings, rng, photons, expected, hits[-1])
+        mean += _one_dit(spec, ramp, settings, rng, expected, hits[-1])
     mean /= np.float32(settings.ndit)
     offsets = _channel_offsets(spec, maps, stream(seed, "channels", name))
     mean += offsets
@@ -84,7 +83,6 @@ def _one_dit(
     ramp: Ramp,
     settings: RampSettings,
     rng: np.random.Generator,
-    photons: PhotonSource,
     expected: NDArray[np.float32],
     hits: CosmicHits,
 ) -> NDArray[np.float32]:
@@ -92,8 +90,7 @@ def _one_dit(
     beta = spec.nonlinearity_per_e if settings.nonlinear else 0.0
     border = slice(spec.border, -spec.border)
     counts = np.zeros((spec.size, spec.size), np.float32)
-    science = np.zeros((spec.rows, spec.columns), np.float32)
-    photons.add_counts(rng, science)
+    science = poisson(rng, expected)
     counts[border, border] = science
     frame = fitted_charge(rng, ramp, counts, spec.read_noise_e)
     # The straight line through a ramp q t - beta (q t)^2 has the slope q - beta q^2.

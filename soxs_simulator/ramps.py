@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from .specs import H2rgSpec
 
-FEW_EVENTS = 12
-
 
 @dataclass(frozen=True)
 class Ramp:
@@ -83,9 +81,9 @@ def fitted_charge(
     """Fit of the ramps whose electrons are counted, without making their reads one by one.
 
     The fit is linear in the reads: every electron adds the weight of the interval it came in, and
-    Gaussian read noise stays Gaussian. Up to a dozen electrons are placed one by one; the placing
-    of more of them is Gaussian by the central limit theorem. :func:`explicit_ramps` is the same
-    read by read.
+    Gaussian read noise stays Gaussian. The scatter of those weights (SD 0.3 per electron) is taken
+    as Gaussian too: it adds in quadrature to a read noise of a dozen electrons.
+    :func:`explicit_ramps` does the same read by read.
 
     Parameters
     ----------
@@ -103,35 +101,13 @@ def fitted_charge(
     ndarray of float32
         Fitted charge per DIT with all noise.
     """
-    weights = ramp.event_weights().astype(np.float32)
-    many = counts > FEW_EVENTS
-    sigma = counts * np.float32(weights.var())
-    sigma *= many
+    sigma = counts * np.float32(ramp.event_weights().var())
     sigma += np.float32((read_noise_e * ramp.noise_factor()) ** 2)
     np.sqrt(sigma, out=sigma)
     fitted = rng.standard_normal(counts.shape, dtype=np.float32)
     fitted *= sigma
     fitted += counts
-    if ramp.intervals > 1:
-        _place_events(rng, weights - 1, counts.ravel(), many.ravel(), fitted.ravel())
     return fitted
-
-
-def _place_events(
-    rng: np.random.Generator,
-    excess: NDArray[np.float32],
-    counts: NDArray[np.float32],
-    many: NDArray[np.bool_],
-    fitted: NDArray[np.float32],
-) -> None:
-    """Add to ``fitted`` what the intervals of a few electrons change."""
-    where = np.flatnonzero((counts > 0) & ~many).astype(np.int32)
-    left = counts[where].astype(np.uint8)
-    while where.size:
-        interval = rng.integers(0, excess.size, where.size, dtype=np.uint8)
-        fitted[where] += excess[interval]
-        left -= 1
-        where, left = where[left > 0], left[left > 0]
 
 
 def explicit_ramps(
