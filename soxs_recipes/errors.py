@@ -94,7 +94,3 @@ class HeaderError(InputError):
 
 class ProductError(SoxsError):
     """A product could not be written."""
-
-
-class ProductExistsError(ProductError):
-    """A product of the same name, made from other raw files, is in the way."""

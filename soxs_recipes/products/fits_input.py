@@ -26,7 +26,7 @@ READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError)
 def open_fits(path: Path) -> Iterator[fits.HDUList]:
     """Open a FITS file for reading in parts.
 
-    Compressed files are unpacked into an unnamed temporary file, so that memory stays bounded;
+    Compressed files are unpacked into a temporary file, so that memory stays bounded;
     an input is never written to.
 
     Parameters
@@ -75,27 +75,29 @@ def raw_image_hdu(hdus: fits.HDUList) -> fits.PrimaryHDU | fits.CompImageHDU:
 def _plain_file(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as file:
         magic = file.read(2)
-        file.seek(0)
-        if magic not in (GZIP_MAGIC, COMPRESS_MAGIC):
+    unpack = {GZIP_MAGIC: _unpack_gzip, COMPRESS_MAGIC: _unpack_compress}.get(magic)
+    if unpack is None:
+        with path.open("rb") as file:
             yield file
-            return
-        with tempfile.TemporaryFile() as unpacked:
-            unpack = _unpack_gzip if magic == GZIP_MAGIC else _unpack_compress
-            unpack(file, unpacked)
-            unpacked.seek(0)
-            yield unpacked
+        return
+    with tempfile.NamedTemporaryFile(prefix="soxs-", suffix=".fits") as unpacked:
+        unpack(path, unpacked)
+        unpacked.flush()
+        with Path(unpacked.name).open("rb") as file:
+            yield file
 
 
-def _unpack_gzip(packed: IO[bytes], unpacked: IO[bytes]) -> None:
+def _unpack_gzip(packed: Path, unpacked: IO[bytes]) -> None:
     with gzip.open(packed) as stream:
         shutil.copyfileobj(stream, unpacked, 1 << 20)
 
 
-def _unpack_compress(packed: IO[bytes], unpacked: IO[bytes]) -> None:
+def _unpack_compress(packed: Path, unpacked: IO[bytes]) -> None:
     """Unpack LZW with the gzip command, which every POSIX system has and Python lacks."""
-    done = subprocess.run(
-        ["gzip", "-dc"], stdin=packed, stdout=unpacked, stderr=subprocess.PIPE, check=False
-    )
+    with packed.open("rb") as stream:
+        done = subprocess.run(
+            ["gzip", "-dc"], stdin=stream, stdout=unpacked, stderr=subprocess.PIPE, check=False
+        )
     if done.returncode:
         raise OSError(done.stderr.decode(errors="replace").strip() or "gzip -dc failed")
 

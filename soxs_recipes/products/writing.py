@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, MappingProxyType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from soxs_recipes.errors import ProductError, ProductExistsError
+from soxs_recipes.cpl_bridge.origin import replaces_another
+from soxs_recipes.cpl_bridge.runner import disk
+from soxs_recipes.cpl_bridge.runner.signals import termination_raises
+from soxs_recipes.errors import ProductError
 
 if TYPE_CHECKING:
     from astropy.io import fits
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,22 @@ def write_product(path: Path, primary: fits.Header, extensions: Sequence[Extensi
         hdus.writeto(path, output_verify="exception")
 
 
+def write_header(path: Path, header: fits.Header) -> Path:
+    """Write a file that holds a header and no data; return its path."""
+    from astropy.io import fits
+
+    with explained_write(path):
+        path.parent.mkdir(exist_ok=True)
+        fits.PrimaryHDU(header=header).writeto(path, overwrite=True, output_verify="silentfix")
+    return path
+
+
 @contextmanager
 def scratch_directory(parent: Path) -> Iterator[Path]:
     """Private directory beside the products, removed however the work ends.
 
-    SIGTERM and SIGHUP, which would end Python on the spot, are turned into SystemExit with the
-    status a shell expects, so that nothing is left behind.
+    SIGTERM and SIGHUP, which would end Python on the spot, are turned into exceptions, so that
+    nothing is left behind.
 
     Raises
     ------
@@ -76,64 +84,38 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
     with explained_write(parent):
         directory = Path(tempfile.mkdtemp(prefix=".soxs-", dir=parent))
     try:
-        with _signals_raised():
+        with termination_raises():
             yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def publish(scratch: Path, destination: Path, names: Sequence[str]) -> None:
+def publish(scratch: Path, destination: Path, names: Sequence[str]) -> list[Path]:
     """Move finished products from the scratch directory to their place.
+
+    Returns
+    -------
+    list of Path
+        Products that were replaced although they were made from other raw files.
 
     Raises
     ------
-    ProductExistsError
-        If a file of that name, made from other raw files, is in the way; nothing is moved then.
     ProductError
         If they cannot be moved; those already moved are taken back.
     """
-    for name in names:
-        refuse_other_origin(scratch / name, destination / name)
+    moves = [(scratch / name, destination / name) for name in names]
+    replaced = [target for source, target in moves if replaces_another(source, target)]
     moved: list[Path] = []
     try:
-        for name in names:
-            with explained_write(destination / name):
-                (scratch / name).replace(destination / name)
-            moved.append(destination / name)
+        for source, target in moves:
+            with explained_write(target):
+                source.replace(target)
+            moved.append(target)
     except BaseException:
         for path in moved:
             path.unlink(missing_ok=True)
         raise
-
-
-def refuse_other_origin(new: Path, existing: Path) -> None:
-    """Refuse to replace a product that was made from other raw files.
-
-    Raises
-    ------
-    ProductExistsError
-        If `existing` is there and does not name the raw files that `new` names.
-    """
-    if not existing.exists() or raw_names(existing) == raw_names(new):
-        return
-    raise ProductExistsError(
-        "A file of the product's name, made from other raw files, is in the way",
-        file=existing,
-        expected=_few(raw_names(new)),
-        found=_few(raw_names(existing)),
-        remedy="move it away, choose another --output-dir, or set --product-suffix",
-    )
-
-
-def raw_names(path: Path) -> tuple[str, ...]:
-    """Names of the raw files a product was made from; empty if it does not say."""
-    from astropy.io import fits
-
-    try:
-        header = fits.getheader(path)
-    except OSError:
-        return ()
-    return tuple(str(value) for value in header["ESO PRO REC* RAW* NAME"].values())
+    return replaced
 
 
 @contextmanager
@@ -148,13 +130,20 @@ def explained_write(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in NO_ROOM:
-            summary, remedy = "There is no room to write", "free disk space or raise the quota"
-        else:
-            summary, remedy = "Cannot write", "choose another --output-dir or mend its permissions"
+        cause = disk.cause(error, shutil.disk_usage(_existing(path)).free)
         raise ProductError(
-            summary, file=path, found=error.strerror or str(error), remedy=remedy
+            "There is no room to write" if cause else "Cannot write",
+            file=path,
+            found=cause or error.strerror or str(error),
+            remedy="make room or choose another --output-dir"
+            if cause
+            else "choose another --output-dir or mend its permissions",
         ) from error
+
+
+def _existing(path: Path) -> Path:
+    """Closest folder that exists."""
+    return next(folder for folder in (path, *path.parents, Path.cwd()) if folder.exists())
 
 
 def _hdu(extension: Extension) -> fits.ImageHDU | fits.BinTableHDU:
@@ -169,29 +158,3 @@ def _hdu(extension: Extension) -> fits.ImageHDU | fits.BinTableHDU:
         hdu.header["BUNIT"] = extension.unit
     hdu.header.update(extension.cards)
     return hdu
-
-
-def _few(names: Sequence[str]) -> str:
-    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"made from {listed}" if names else "not said in its header"
-
-
-@contextmanager
-def _signals_raised() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ending = (signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.getsignal(number) for number in ending}
-    for number, handler in previous.items():
-        if handler is signal.SIG_DFL:
-            signal.signal(number, _exit)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _exit(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)

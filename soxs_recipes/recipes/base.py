@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PIPELINE_ID = f"soxs/{__version__}"
 DICTIONARY_ID = "PRO-1.17"
+UNREADABLE_BY_CPL = (".Z", ".fz")
 STRUCTURAL = ("SIMPLE", "BITPIX", "EXTEND")
 
 
@@ -126,7 +127,8 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         with scratch_directory(here) as scratch:
             results = self.process(run)
             names = [self._write(result, run, frameset, scratch) for result in results]
-            publish(scratch, here, names)
+            for path in publish(scratch, here, names):
+                run.warning(f"{path.name} was made from other raw files and has been replaced")
         return cpl.ui.FrameSet(
             [
                 _product_frame(name, result.product.tag_of(run.arm.name))
@@ -190,13 +192,29 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         cpl.dfs.setup_product_header(
             cards,
             _product_frame(str(path), tag),
-            frameset,
+            _readable_by_cpl(frameset, run.inputs.frames, path.parent),
             self.parameters,
             self.declaration.name,
             PIPELINE_ID,
             DICTIONARY_ID,
         )
         return _astropy_header(cards, path.name)
+
+
+def _readable_by_cpl(
+    frameset: cpl.ui.FrameSet, frames: Sequence[InputFrame], scratch: Path
+) -> cpl.ui.FrameSet:
+    """Frames whose headers CPL can read: of a packed file it gets a copy of the header alone."""
+    from soxs_recipes.products.writing import write_header
+
+    headers = {str(frame.path): frame.header for frame in frames}
+    readable = cpl.ui.FrameSet()
+    for frame in frameset:
+        file = Path(frame.file)
+        if file.suffix in UNREADABLE_BY_CPL:
+            file = write_header(scratch / "headers" / file.name, headers[frame.file])
+        readable.append(cpl.ui.Frame(str(file), frame.tag, group=frame.group))
+    return readable
 
 
 def _astropy_header(cards: Any, file_name: str) -> fits.Header:
@@ -221,7 +239,7 @@ def _cpl_parameter(declaration: Declaration, item: Parameter) -> Any:
     """Return the PyCPL form of a parameter declaration."""
     common = (
         declaration.full_name(item),
-        item.help_text,
+        item.help_text(declaration.arms),
         f"soxs.{declaration.name}",
         item.default,
     )
@@ -250,10 +268,15 @@ def _measured(
     if set(qc) != set(declared):
         raise ValueError(f"QC of {declaration.name}: {sorted(set(qc) ^ set(declared))}")
     return [
-        (item, item.kind(qc[name]))
+        (item, _rounded(item.kind(qc[name])))
         for name, item in declared.items()
         if qc[name] is not None and qc[name] == qc[name]
     ]
+
+
+def _rounded(value: Value) -> Value:
+    """Keep as many digits as mean something, so that a header card has room for its comment."""
+    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def _qc_card(item: Qc, value: Value) -> Any:

@@ -30,7 +30,7 @@ PRODUCT_SUFFIX = Parameter(
 STACKING = (STACK_METHOD, KAPPA, ITERATIONS)
 
 TEMPERATURES = (
-    Qc("DETECTOR TEMP", "C", "temperature of the detector", arms=("VIS",)),
-    Qc("DETECTOR TEMP", "K", "temperature of the detector", arms=("NIR",)),
-    Qc("CPATH TEMP", "C", "temperature of the common path", arms=("VIS", "NIR")),
+    Qc("DETECTOR TEMP", "C", "detector temperature", arms=("VIS",)),
+    Qc("DETECTOR TEMP", "K", "detector temperature", arms=("NIR",)),
+    Qc("CPATH TEMP", "C", "common-path temperature", arms=("VIS", "NIR")),
 )

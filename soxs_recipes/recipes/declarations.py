@@ -202,12 +202,11 @@ class Parameter:
         """Name as a Python attribute."""
         return self.name.replace("-", "_")
 
-    @property
-    def help_text(self) -> str:
+    def help_text(self, arms: tuple[str, ...]) -> str:
         """Help with the unit and, where the default depends on the arm, its values."""
         unit = f" [{self.unit}]" if self.unit else ""
-        arms = ", ".join(f"{arm}: {value}" for arm, value in self.by_arm.items())
-        return f"{self.help}{unit}" + (f" ('auto' is {arms})" if arms else "")
+        defaults = ", ".join(f"{arm}: {self.by_arm[arm]}" for arm in arms if arm in self.by_arm)
+        return f"{self.help}{unit}" + (f" ('auto' is {defaults})" if defaults else "")
 
 
 @dataclass(frozen=True)

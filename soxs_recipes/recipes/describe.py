@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from soxs_recipes.recipes.declarations import Declaration, Input, Kind
+from soxs_recipes.recipes.declarations import Declaration, Input, Kind, Qc
 
 
 def description(declaration: Declaration) -> str:
     """Description with the tables of inputs, products and QC parameters."""
-    parts = [declaration.description.strip()]
+    paragraphs = declaration.description.strip().split("\n\n")
+    parts = ["\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)]
     parts += _section(
         "Input frames", (_input_line(declaration, item) for item in declaration.inputs)
     )
@@ -23,9 +24,19 @@ def description(declaration: Declaration) -> str:
     )
     parts += _section(
         "Quality control parameters",
-        (f"QC {qc.name}{f' [{qc.unit}]' if qc.unit else ''}: {qc.help}" for qc in declaration.qc),
+        (_qc_line(qc) for qc in _measured_qc(declaration)),
     )
     return "\n".join(parts)
+
+
+def _measured_qc(declaration: Declaration) -> Iterable[Qc]:
+    return (qc for qc in declaration.qc if not qc.arms or set(qc.arms) & set(declaration.arms))
+
+
+def _qc_line(qc: Qc) -> str:
+    unit = f" [{qc.unit}]" if qc.unit else ""
+    arms = f" ({', '.join(qc.arms)})" if qc.arms else ""
+    return f"QC {qc.name}{unit}{arms}: {qc.help}"
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:

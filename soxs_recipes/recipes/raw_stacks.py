@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +32,22 @@ BUDGET_BYTES = 64 * 2**20
 NOISE_ROWS = 128
 
 
-def frame_noise_e(frames: Sequence[RawFrame]) -> float:
+class FrameNoise(NamedTuple):
+    """Noise of one frame in electrons.
+
+    Attributes
+    ----------
+    pixel_e : float
+        Independent from pixel to pixel: the read noise, if there is little signal.
+    total_e : float
+        With what the pixels of a row share, the drift that the zero level leaves.
+    """
+
+    pixel_e: float
+    total_e: float
+
+
+def frame_noise(frames: Sequence[RawFrame]) -> FrameNoise:
     """Noise of one frame from a strip of differences of consecutive frames.
 
     The read noise that a header gives may be off by a factor of two, which would reject good
@@ -41,17 +57,19 @@ def frame_noise_e(frames: Sequence[RawFrame]) -> float:
     ----------
     frames : sequence of RawFrame
         At least two.
-
-    Returns
-    -------
-    float
-        Standard deviation of one pixel of one frame in electrons.
     """
     rows = frames[0].readout.science_shape[0]
     start = max(0, (rows - NOISE_ROWS) // 2)
     strips = np.stack([frame.rows(start, start + NOISE_ROWS) for frame in frames])
-    differences = np.diff(strips, axis=0).reshape(len(frames) - 1, -1)
-    return float(np.sqrt(np.mean(clipped_statistics(differences, axis=1, kappa=4.0).sd ** 2) / 2))
+    differences = np.diff(strips, axis=0)
+    by_row = differences - np.median(differences, axis=2, keepdims=True)
+    return FrameNoise(_single_noise(by_row), _single_noise(differences))
+
+
+def _single_noise(differences: np.ndarray) -> float:
+    """Noise of one frame from difference images, shape (n, rows, nx)."""
+    pixels = differences.reshape(len(differences), -1)
+    return float(np.sqrt(np.mean(clipped_statistics(pixels, axis=1, kappa=4.0).sd ** 2) / 2))
 
 
 def own_level_e(frame: RawFrame) -> float:

@@ -39,9 +39,9 @@ consecutive frames, that of the master from two half stacks.
         Qc("MBIAS MEDIAN", "e-", "median level before subtraction"),
         Qc("RAW RON", "e-", "read noise of one raw frame"),
         Qc("MASTER RON", "e-", "read noise of the master"),
-        Qc("FPN FRACMAX", "", "largest periodic pattern of the raw frames"),
-        Qc("STRUCTX", "e-/px", "slope of the master summed along columns"),
-        Qc("STRUCTY", "e-/px", "slope of the master summed along rows"),
+        Qc("FPN FRACMAX", "", "largest periodic pattern, raw frames"),
+        Qc("STRUCTX", "e-/px", "slope of the columns' sums"),
+        Qc("STRUCTY", "e-/px", "slope of the rows' sums"),
         Qc("BADPIX NUM", "px", "bad pixels of the master", int),
         Qc("BADPIX FRAC", "", "fraction of bad pixels"),
         *TEMPERATURES,
@@ -63,33 +63,34 @@ class SoxsMbias(SoxsRecipe):
         """Stack the bias frames and measure the master."""
         import numpy as np
 
-        from soxs_recipes.algorithms import bias_structure, read_noise
+        from soxs_recipes.algorithms.bias_structure import structure_slopes
+        from soxs_recipes.algorithms.pattern_noise import PatternNoise
         from soxs_recipes.algorithms.quality import Quality
+        from soxs_recipes.algorithms.read_noise import ReadNoise, StackNoise
         from soxs_recipes.products.detector_frames import planes
         from soxs_recipes.products.raw import open_raw_set
         from soxs_recipes.recipes import raw_stacks
 
         frames = run.inputs.of(BIAS)
-        single, halves = read_noise.ReadNoise(), read_noise.StackNoise()
+        single, halves = ReadNoise(), StackNoise()
         with open_raw_set(frames, run.arm, run.settings.reference) as raws:
             levels_e = [raw_stacks.own_level_e(raw) for raw in raws]
-            noise_e = raw_stacks.frame_noise_e(raws)
+            variance = raw_stacks.frame_noise(raws).total_e ** 2
             run.info(f"Combining {len(raws)} frames by {run.settings.stack_method}")
-            stacked = raw_stacks.stack_raw(
-                raws, run.settings, noise_e**2, levels_e, (single, halves)
-            )
-            patterns = [bias_structure.pattern_noise_ratio(raw.pixels()) for raw in raws]
+            patterns = PatternNoise.of(len(raws), raws[0].readout.science_shape)
+            measures = (single, halves, patterns)
+            stacked = raw_stacks.stack_raw(raws, run.settings, variance, levels_e, measures)
             prescan_e = np.mean([raw.level_e for raw in raws])
         master = raw_stacks.raised(stacked.frame(), np.mean(levels_e))
         master = raw_stacks.flag_outliers(master, BAD_KAPPA, Quality.BAD_PIXEL, Quality.BAD_PIXEL)
         good = master.good()
-        slopes = bias_structure.structure_slopes(master.flux, good)
+        slopes = structure_slopes(master.flux, good)
         bad = np.count_nonzero(master.quality)
         qc = {
             "MBIAS MEDIAN": np.median(master.flux[good]) + prescan_e,
             "RAW RON": single.result().value,
             "MASTER RON": halves.result().value,
-            "FPN FRACMAX": max(patterns),
+            "FPN FRACMAX": patterns.ratios().max(),
             "STRUCTX": slopes.x,
             "STRUCTY": slopes.y,
             "BADPIX NUM": bad,

@@ -27,7 +27,7 @@ ALLOW_MIXED_EXPTIME = Parameter(
 )
 HOT_THRESHOLD = Parameter(
     "hot-threshold",
-    4.7,
+    4.0,
     "Excess over the surroundings that makes a pixel hot",
     "sigma",
     3.0,
@@ -40,12 +40,20 @@ DARK = Input(
     match=(*SAME_READOUT, Match(Setting.EXPTIME, unless=ALLOW_MIXED_EXPTIME.name)),
 )
 MASTER_BIAS = Input(
-    "MASTER_BIAS_{arm}",
+    "MASTER_BIAS_VIS",
     "bias structure that is subtracted",
     Kind.CALIB,
     minimum=0,
     maximum=1,
-    arms=("VIS", "ACQ"),
+    arms=("VIS",),
+    match=SAME_READOUT,
+)
+MASTER_BIAS_ACQ = Input(
+    "MASTER_BIAS_ACQ",
+    "bias level and structure: the camera has no prescan",
+    Kind.CALIB,
+    maximum=1,
+    arms=("ACQ",),
     match=SAME_READOUT,
 )
 MASTER_DARK = Product(
@@ -64,7 +72,7 @@ and combined, cosmic rays are rejected, hot pixels are flagged. All darks must h
 time; with --allow-mixed-exptime each is divided by its own and the master is a rate.
 """,
     arms=("VIS", "NIR", "ACQ"),
-    inputs=(DARK, MASTER_BIAS),
+    inputs=(DARK, MASTER_BIAS, MASTER_BIAS_ACQ),
     products=(MASTER_DARK,),
     parameters=(*STACKING, REFERENCE, ALLOW_MIXED_EXPTIME, HOT_THRESHOLD, PRODUCT_SUFFIX),
     qc=(
@@ -97,8 +105,8 @@ class SoxsMdark(SoxsRecipe):
         rates = bool(np.ptp(exptimes_s))
         bias = self._master_bias(run)
         with open_raw_set(frames, run.arm, run.settings.reference) as raws:
-            noise_e = raw_stacks.frame_noise_e(raws)
-            noise = run.arm.noise_model(noise_e, frames[0].readout.ndit)
+            measured = raw_stacks.frame_noise(raws)
+            noise = run.arm.noise_model(measured.total_e, frames[0].readout.ndit)
             run.info(f"Combining {len(raws)} frames by {run.settings.stack_method}")
             if rates:
                 stacked = raw_stacks.stack_rates(raws, exptimes_s, run.settings, noise, bias)
@@ -112,7 +120,7 @@ class SoxsMdark(SoxsRecipe):
         hot = np.count_nonzero(master.quality & Quality.HOT)
         qc = {
             "MDARK MEDIAN": np.median(master.flux[master.good()]),
-            "RAW RON": noise_e,
+            "RAW RON": measured.pixel_e,
             "HOTPIX NUM": hot,
             "HOTPIX FRAC": hot / master.flux.size,
             **temperatures(frames),
@@ -124,7 +132,7 @@ class SoxsMdark(SoxsRecipe):
         """Bias structure, None where it is not given or not needed."""
         from soxs_recipes.products.detector_frames import read_detector_frame
 
-        given = run.inputs.one(MASTER_BIAS)
+        given = run.inputs.one(MASTER_BIAS) or run.inputs.one(MASTER_BIAS_ACQ)
         if given is not None:
             return read_detector_frame(given.path)[0]
         if run.arm.name in MASTER_BIAS.arms:

@@ -32,20 +32,20 @@ def full_disk_remedy(error: BaseException, scratch: Path) -> str:
         Directory that was written to.
     """
     free = shutil.disk_usage(scratch).free
-    culprit = next((e for e in _chain(error) if _cause(e, free)), None)
+    culprit = next((e for e in _chain(error) if cause(e, free)), None)
     if culprit is None:
         return ""
     file = getattr(culprit, "filename", None) or _newest(scratch)
     return (
-        f"Writing '{file}' in '{scratch.parent}' failed: {_cause(culprit, free)} "
+        f"Writing '{file}' in '{scratch.parent}' failed: {cause(culprit, free)} "
         f"({free / 1e6:.0f} MB are free). "
         "Make room there, raise the limit, or choose another --output-dir. "
         "Nothing was left behind."
     )
 
 
-def _cause(error: BaseException, free: int) -> str:
-    """Name why an exception is one of writing, empty if it is not."""
+def cause(error: BaseException, free: int) -> str:
+    """Name why an exception means want of space, empty if it does not; `free` is in bytes."""
     if isinstance(error, OSError) and error.errno in _CAUSES:
         return _CAUSES[error.errno]
     full = free < _NEARLY_NOTHING

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from soxs_recipes.cpl_bridge import cpl
+from soxs_recipes.cpl_bridge.origin import is_fits, replaces_another
 from soxs_recipes.cpl_bridge.runner import discovery, disk, messages, signals, sof
 from soxs_recipes.cpl_bridge.runner.errors import (
     DeliveryError,
@@ -169,7 +170,7 @@ def _products(recipe: Any, frames: Sequence[Any], scratch: Path) -> list[Any]:
 
 def _sign(products: Sequence[Any], output: Output, scratch: Path) -> None:
     """Write DATAMD5 and checksums into the FITS products."""
-    fits = [frame for frame in products if _is_fits(Path(frame.file))]
+    fits = [frame for frame in products if is_fits(Path(frame.file))]
     if not fits or not (output.datamd5 or output.checksum):
         return
     messages.info("Calculating product checksums")
@@ -184,11 +185,6 @@ def _sign(products: Sequence[Any], output: Output, scratch: Path) -> None:
         ) from error
 
 
-def _is_fits(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(9) == b"SIMPLE  ="
-
-
 def _deliver(
     products: Sequence[Any], output: Output, scratch: Path, inputs: Sequence[Path]
 ) -> list[Any]:
@@ -196,7 +192,8 @@ def _deliver(
     names = [frame.file for frame in products]
     targets = [output.directory.absolute() / name for name in output.names(names)]
     for source, target in zip(names, targets, strict=True):
-        _warn_of_replacement(scratch / source, target)
+        if replaces_another(scratch / source, target):
+            messages.warning(f"Product {target} exists, made from other raw files; it is replaced.")
     moves = {scratch / name: target for name, target in zip(names, targets, strict=True)}
     put_in_place(moves, inputs, scratch)
     for frame, target in zip(products, targets, strict=True):
@@ -206,18 +203,3 @@ def _deliver(
     if output.link_dir is not None:
         make_links(targets, output.link_dir)
     return list(products)
-
-
-def _warn_of_replacement(product: Path, target: Path) -> None:
-    """Warn if a product takes the place of one that was made from other raw files."""
-    if not (target.is_file() and os.access(target, os.R_OK)):
-        return
-    if _is_fits(product) and _is_fits(target) and _raw_names(product) != _raw_names(target):
-        messages.warning(f"Product {target} exists, made from other raw files; it is replaced.")
-
-
-def _raw_names(file: Path) -> set[str]:
-    from astropy.io import fits
-
-    header = fits.getheader(file)
-    return {str(header[key]) for key in header["ESO PRO REC1 RAW* NAME"]}

@@ -1,1 +1,0 @@
-"""The folder that PyEsoRex scans for recipes."""

@@ -1,0 +1,95 @@
+"""Fixtures that all tests share: simulated frames, made once per run, and ways to run a recipe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from soxs_recipes.cpl_bridge import cpl
+from soxs_recipes.instrument.classification import classify
+from soxs_recipes.products.fits_input import read_header
+
+
+def frame_set(files, tag):
+    """Set of frames of one tag."""
+    return cpl.ui.FrameSet([cpl.ui.Frame(str(path), tag) for path in files])
+
+
+@pytest.fixture
+def run_recipe(tmp_path, monkeypatch):
+    """Run a recipe as a Python object in a directory of its own; returns product paths by tag."""
+
+    def run(recipe, *sets, **settings):
+        monkeypatch.chdir(tmp_path)
+        frames = [frame for files, tag in sets for frame in frame_set(files, tag)]
+        given = {key.replace("_", "-"): value for key, value in settings.items()}
+        products = recipe().run(cpl.ui.FrameSet(frames), given)
+        return {product.tag: tmp_path / product.file for product in products}
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """Sets of simulated raw frames, each made when first asked for.
+
+    ``simulated("bias", arm="VIS", frames=10)`` returns the files; their truth is in ``truth/``
+    beside them.
+    """
+    from soxs_simulator import calibrations
+
+    made: dict[tuple, list[Path]] = {}
+
+    def simulate(kind, **options):
+        key = (kind, *sorted(options.items()))
+        if key not in made:
+            folder = tmp_path_factory.mktemp(f"sim-{kind}")
+            made[key] = getattr(calibrations, f"simulate_{kind}")(folder, **options)
+        return made[key]
+
+    return simulate
+
+
+@pytest.fixture(scope="session")
+def small_night(simulated):
+    """Raw frames of every kind that the recipes take, with their tags."""
+    files = [
+        *simulated("bias", arm="VIS", frames=5),
+        *simulated("dark", arm="NIR", frames=3, exptime_s=10.0),
+    ]
+    return [(path, classify(read_header(path)).tag) for path in files]
+
+
+@pytest.fixture
+def simulated_sof(small_night, tmp_path):
+    """Write the example set of frames of a declaration and return its path."""
+
+    def write(declaration):
+        lines = []
+        for tag, count in declaration.example:
+            files = [path for path, known in small_night if known == tag][:count]
+            assert len(files) == count, f"the night has not {count} frames of {tag}"
+            lines += [f"{path} {tag}" for path in files]
+        sof = tmp_path / f"{declaration.name}.sof"
+        sof.write_text("\n".join(lines) + "\n")
+        return sof
+
+    return write
+
+
+@pytest.fixture
+def required_tool():
+    """Path of a program; without it a test skips, but fails in continuous integration."""
+    import shutil
+
+    def find(name):
+        path = shutil.which(name)
+        if path is None and os.environ.get("CI"):
+            pytest.fail(f"{name} is not installed")
+        if path is None:
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find
