@@ -205,8 +205,24 @@ class Cascade:
 
     @cached_property
     def starts(self) -> tuple[Step, ...]:
-        """Steps that start an action, in order."""
-        return tuple(step for step in self.steps if self.actions(step) == (step,))
+        """Steps that start an action, those first whose products other actions need."""
+        done: dict[Step, None] = {}
+        seen: set[Step] = set()
+
+        def visit(action: Step) -> None:
+            if action in seen:
+                return
+            seen.add(action)
+            for step in self.steps_in(action):
+                for maker in self.makers(step, step.inputs):
+                    for needed in self.actions(maker):
+                        visit(needed)
+            done[action] = None
+
+        for step in self.steps:
+            if self.actions(step) == (step,):
+                visit(step)
+        return tuple(done)
 
     @cached_property
     def targets(self) -> frozenset[str]:

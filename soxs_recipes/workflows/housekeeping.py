@@ -91,7 +91,6 @@ def current_dataset() -> Actor:
                 "Sub-directory.parts",
                 "Note the name.input",
                 "Current data set.input",
-                "current_dataset",
             ),
             (400, 160),
         ),
@@ -107,7 +106,6 @@ def current_dataset() -> Actor:
     ports = (
         Port("dataset_in", "input", side="WEST", location=(60, 160)),
         Port("dataset", "output", side="EAST", location=(980, 380)),
-        Port("current_dataset", "output", side="SOUTH", location=(980, 160)),
     )
     return composite("Current Data Set", parts, links, ports=ports)
 
@@ -116,7 +114,8 @@ def close_dataset() -> Actor:
     """Writes a README beside the final products, and tells when the last data set is done."""
     parts = (
         _file_list().at(260, 120),
-        _constant("Reduced", " has been reduced. Final products:").at(260, 200),
+        _constant("Name", "Data set $DatasetName").at(260, 40),
+        _constant("Reduced", "has been reduced. Final products:").at(260, 200),
         _joiner("Message", "\\n").at(420, 140),
         _display("Finished data sets").at(720, 60),
         _constant("Readme", "$END_PRODUCTS_DIR/$GLOBAL_TIMESTAMP/README").at(560, 220),
@@ -135,9 +134,9 @@ def close_dataset() -> Actor:
         ).at(420, 480),
         _comparator("All done", ">=").at(580, 420),
     )
-    every = ("Reduced", "Start", "Selected")
+    every = ("Name", "Reduced", "Start", "Selected")
     links = (
-        Link("current_dataset", ("Message.parts",)),
+        Link("Name.output", ("Message.parts",)),
         Link("Reduced.output", ("Message.parts",)),
         Link(
             "final_files",
@@ -148,7 +147,7 @@ def close_dataset() -> Actor:
         Link(
             "Message.whole",
             ("Finished data sets.input", "Write README.input", "Readme.trigger"),
-            (500, 140),
+            (530, 140),
         ),
         Link("Readme.output", ("Write README.fileName",)),
         Link("Start.output", ("global_timestamp",)),
@@ -158,7 +157,6 @@ def close_dataset() -> Actor:
         Link("All done.output", ("all_done",)),
     )
     ports = (
-        Port("current_dataset", "input", side="NORTH", location=(60, 60)),
         Port("final_files", "input", side="WEST", location=(60, 300)),
         Port("global_timestamp", "output", side="EAST", location=(760, 320)),
         Port("all_done", "output", side="EAST", location=(760, 420)),

@@ -1,67 +1,59 @@
-"""Where things stand on the canvas: data sets on the left, recipes in columns, products right."""
+"""Where things stand on the canvas: a staircase of recipes from the upper left to the lower right.
+
+Each stage has a row of its own, and stands in the column that the products it needs allow. So
+nothing stands to its left in its row: frames and products come to it along the row, and leave
+downwards; no line passes behind a box.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from soxs_recipes.workflows.cascade import Cascade, Stage
 from soxs_recipes.workflows.moml import Point
 
 TOP = 640.0
 LEFT = 80.0
-ROUTER_X = LEFT + 720.0
-FIRST_COLUMN_X = ROUTER_X + 420.0
-COLUMN_WIDTH = 320.0
-ROW_HEIGHT = 140.0
+ENTRANCE_STEP = 200.0
+ROUTER_X = LEFT + 4 * ENTRANCE_STEP
+FIRST_COLUMN_X = ROUTER_X + 640.0
+COLUMN_WIDTH = 340.0
+ROW_HEIGHT = 110.0
 COMBINER_OFFSET = 150.0
-VERTEX_OFFSET = 90.0
+VERTEX_OFFSET = 130.0
+ROUTER_VERTEX_OFFSET = 260.0
+LINE_SPACING = 10.0
 
 
-def grid(cascade: Cascade) -> dict[Stage, tuple[int, int]]:
-    """Column and row of each stage.
+def stage_points(cascade: Cascade) -> dict[Stage, Point]:
+    """Canvas position of each stage."""
+    columns = _columns(cascade)
+    return {
+        stage: (FIRST_COLUMN_X + columns[stage] * COLUMN_WIDTH, TOP + row * ROW_HEIGHT)
+        for row, stage in enumerate(cascade.stages)
+    }
 
-    The column is the length of the longest chain of products that leads to the stage; the row is
-    the free one nearest to those of its sources.
-    """
-    places: dict[Stage, tuple[int, int]] = {}
+
+def exit_point(cascade: Cascade) -> Point:
+    """Position of the actor that takes the final products."""
+    columns = max(_columns(cascade).values(), default=-1) + 1
+    last_row = max(len(cascade.stages) - 1, 0)
+    return FIRST_COLUMN_X + columns * COLUMN_WIDTH, TOP + last_row * ROW_HEIGHT
+
+
+def router_vertex(number: int, target_y: float) -> Point:
+    """Point where the line of a port of the router forks, in the row of its first target."""
+    return ROUTER_X + ROUTER_VERTEX_OFFSET + LINE_SPACING * number, target_y
+
+
+def stage_vertex(stage: Point, number: int) -> Point:
+    """Point where the line of an output port of a stage forks."""
+    x, y = stage
+    return x + VERTEX_OFFSET + LINE_SPACING * number, y + LINE_SPACING * number
+
+
+def _columns(cascade: Cascade) -> dict[Stage, int]:
+    """Length of the longest chain of products that leads to each stage."""
+    columns: dict[Stage, int] = {}
     for stage in cascade.stages:
-        sources = [edge.source for edge in cascade.edges if edge.target is stage]
-        column = max((places[source][0] + 1 for source in sources), default=0)
-        taken = {row for other, row in places.values() if other == column}
-        places[stage] = (column, _nearest_free(_wanted_row(stage, sources, places), taken))
-    return places
-
-
-def stage_point(column: int, row: int) -> Point:
-    """Canvas position of a place of the grid."""
-    return FIRST_COLUMN_X + column * COLUMN_WIDTH, TOP + row * ROW_HEIGHT
-
-
-def columns(places: dict[Stage, tuple[int, int]]) -> int:
-    """Count the columns of a grid."""
-    return 1 + max((column for column, _ in places.values()), default=0)
-
-
-def rows(places: dict[Stage, tuple[int, int]]) -> int:
-    """Count the rows of a grid."""
-    return 1 + max((row for _, row in places.values()), default=0)
-
-
-def _wanted_row(
-    stage: Stage, sources: Sequence[Stage], places: dict[Stage, tuple[int, int]]
-) -> int:
-    """Row of the stage whose products it works on; else that of the latest source."""
-    if stage.origin is not None:
-        return places[stage.origin][1]
-    if not sources:
-        return 0
-    return max((places[source] for source in sources), key=lambda place: place[0])[1]
-
-
-def _nearest_free(row: int, taken: set[int]) -> int:
-    offset = 0
-    while True:
-        for candidate in (row + offset, row - offset):
-            if candidate >= 0 and candidate not in taken:
-                return candidate
-        offset += 1
+        sources = (edge.source for edge in cascade.edges if edge.target is stage)
+        columns[stage] = max((columns[source] + 1 for source in sources), default=0)
+    return columns

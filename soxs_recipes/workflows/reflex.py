@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from soxs_recipes.workflows import actors, housekeeping, layout
 from soxs_recipes.workflows.cascade import Cascade, Stage
@@ -66,7 +66,6 @@ _ENTRANCE_LINKS = (
     Link("DataOrganizer.datasets out", ("Data Set Selection.datasets_in",)),
     Link("Data Set Selection.dataset_out", ("Current Data Set.dataset_in",)),
     Link("Current Data Set.dataset", ("FitsRouter.in",)),
-    Link("Current Data Set.current_dataset", ("Close Data Set.current_dataset",)),
 )
 _EXIT_LINKS = (
     Link(f"Final products.{actors.SOF_OUT}", ("ProductRenamer.sof_in",)),
@@ -83,10 +82,9 @@ def workflow(cascade: Cascade) -> str:
 
 def canvas(cascade: Cascade) -> Actor:
     """Workflow as a tree of actors."""
-    places = layout.grid(cascade)
-    points = {stage: layout.stage_point(*place) for stage, place in places.items()}
+    points = layout.stage_points(cascade)
     routes = routes_of(cascade)
-    end = layout.stage_point(layout.columns(places), 0)
+    end = layout.exit_point(cascade)
     router = actors.fits_router((route.port, route.categories) for route in routes)
     return Actor(
         WORKFLOW,
@@ -100,7 +98,7 @@ def canvas(cascade: Cascade) -> Actor:
         ),
         links=(
             *_ENTRANCE_LINKS,
-            *_route_links(routes),
+            *_route_links(routes, points),
             *_stage_links(cascade, points),
             *_EXIT_LINKS,
         ),
@@ -113,15 +111,15 @@ def _properties() -> Iterator[Property]:
     x = layout.LEFT + 120.0
     yield annotation("Title", _TITLE, (x, 40.0), size=36, bold=True)
     yield annotation("How to start", _HOW_TO_START, (x, 120.0))
-    yield annotation("Directories", "Directories", (x + 640.0, 120.0), size=18, bold=True)
+    yield annotation("Directories", "Directories", (x + 760.0, 120.0), size=18, bold=True)
     for row, (name, value) in enumerate(DIRECTORIES.items()):
-        yield visible(name, value, FILE_PARAMETER, (x + 640.0, 160.0 + 40.0 * row))
-    database = visible("BOOKKEEPING_DB", BOOKKEEPING_DB, STRING_PARAMETER, (x + 640.0, 440.0))
+        yield visible(name, value, FILE_PARAMETER, (x + 760.0, 160.0 + 40.0 * row))
+    database = visible("BOOKKEEPING_DB", BOOKKEEPING_DB, STRING_PARAMETER, (x + 760.0, 440.0))
     yield database
-    yield annotation("Settings", "Settings", (x + 1240.0, 120.0), size=18, bold=True)
+    yield annotation("Settings", "Settings", (x + 1360.0, 120.0), size=18, bold=True)
     for row, (name, value) in enumerate(SETTINGS.items()):
-        yield visible(name, value, STRING_PARAMETER, (x + 1240.0, 160.0 + 40.0 * row))
-    yield annotation("Settings help", _SETTINGS_HELP, (x + 1240.0, 445.0))
+        yield visible(name, value, STRING_PARAMETER, (x + 1360.0, 160.0 + 40.0 * row))
+    yield annotation("Settings help", _SETTINGS_HELP, (x + 1360.0, 445.0))
     for name in RUN_TIME_VALUES:
         yield parameter(name, "", STRING_PARAMETER)
 
@@ -134,7 +132,7 @@ def _entrance() -> Iterator[Actor]:
         housekeeping.current_dataset,
     )
     for position, maker in enumerate(makers):
-        yield maker().at(layout.LEFT + 170.0 * position, layout.TOP)
+        yield maker().at(layout.LEFT + layout.ENTRANCE_STEP * position, layout.TOP)
 
 
 def _stage_actors(cascade: Cascade, points: Mapping[Stage, Point]) -> Iterator[Actor]:
@@ -153,10 +151,9 @@ def _stage_links(cascade: Cascade, points: Mapping[Stage, Point]) -> Iterator[Li
     for stage in cascade.stages:
         yield Link(f"{_combiner(stage)}.{actors.SOF_OUT}", (f"{stage.name}.sof_in",))
     for stage in cascade.stages:
-        x, y = points[stage]
         for number, (port, targets) in enumerate(_outputs(cascade, stage).items()):
-            place = (x + layout.VERTEX_OFFSET + 12.0 * number, y + 20.0 * number)
-            yield Link(f"{stage.name}.{port}", targets, place if len(targets) > 1 else None)
+            vertex = layout.stage_vertex(points[stage], number) if len(targets) > 1 else None
+            yield Link(f"{stage.name}.{port}", targets, vertex)
 
 
 def _outputs(cascade: Cascade, stage: Stage) -> dict[str, tuple[str, ...]]:
@@ -178,13 +175,13 @@ def _input_port(stage: Stage, *, main: bool) -> str:
     return f"{_combiner(stage)}.{actors.SOF_IN if main else actors.SOF_OPTIONAL}"
 
 
-def _route_links(routes: Iterable[Route]) -> Iterator[Link]:
+def _route_links(routes: Sequence[Route], points: Mapping[Stage, Point]) -> Iterator[Link]:
     for number, route in enumerate(routes):
         targets = [_input_port(stage, main=True) for stage in route.triggered]
         targets += [_input_port(stage, main=False) for stage in route.informed]
-        x = layout.ROUTER_X + 200.0 + 12.0 * number
-        vertex = (x, layout.TOP + 20.0 * number) if len(targets) > 1 else None
-        yield Link(f"FitsRouter.{route.port}", tuple(dict.fromkeys(targets)), vertex)
+        highest = min(points[stage][1] for stage in (*route.triggered, *route.informed))
+        vertex = layout.router_vertex(len(routes) - number, highest)
+        yield Link(f"FitsRouter.{route.port}", tuple(targets), vertex)
 
 
 def _exit(end: Point) -> Iterator[Actor]:

@@ -60,9 +60,7 @@ def routes_of(cascade: Cascade) -> tuple[Route, ...]:
     ports: dict[str, list[str]] = {}
     for stem, tags in _all_tags((triggers, others)):
         ports.setdefault(port_of(stem), []).extend(tags)
-    last = ports.pop(CALIBRATIONS_PORT, None)
-    ports |= {CALIBRATIONS_PORT: last} if last else {}
-    return tuple(
+    found = (
         Route(
             port,
             tuple(dict.fromkeys(tags)),
@@ -71,6 +69,13 @@ def routes_of(cascade: Cascade) -> tuple[Route, ...]:
         )
         for port, tags in ports.items()
     )
+    return tuple(sorted(found, key=lambda route: _rank(route, cascade)))
+
+
+def _rank(route: Route, cascade: Cascade) -> tuple[bool, int, bool]:
+    """Order of the ports: that of the stages they serve, the calibrations last."""
+    first = min(cascade.stages.index(stage) for stage in (*route.triggered, *route.informed))
+    return route.port == CALIBRATIONS_PORT, first, not route.triggered
 
 
 def main_categories(stage: Stage) -> tuple[str, ...]:
