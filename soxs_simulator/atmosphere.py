@@ -145,7 +145,22 @@ class Atmosphere:
             "line_shift": self.line_shift,
             "water_drift": self.water_drift,
             "extinction_ripple": self.ripple.tolist(),
+            "line_factor": {name: self.band_factors(name) for name in self.line_factor},
         }
+
+    def band_factors(self, species: str) -> list[dict[str, float]]:
+        """Mean factor on the optical depth of a molecule in each 20 nm of wavelength."""
+        factor = self.line_factor[species]
+        grid = high_resolution_grid()
+        wave = grid.vacuum_nm[grid.telluric_start :]
+        edges = np.arange(560.0, 2110.0, 20.0)
+        first = np.searchsorted(wave, edges)
+        mean = np.add.reduceat(np.broadcast_to(factor, wave.shape), first[:-1])
+        mean = mean / np.diff(np.append(first[:-1], wave.size))
+        return [
+            {"nm": float(nm + 10), "factor": round(float(f), 4)}
+            for nm, f in zip(edges[:-1], mean, strict=True)
+        ]
 
 
 def draw_atmosphere(seed: int, ideal: bool = False) -> Atmosphere:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import oaconvolve
+from scipy.special import ndtr
 
 from .optics import PINHOLE_ARCSEC, ArmOptics
 from .optics_geometry import OVERSAMPLING
@@ -75,6 +76,4 @@ def order_kernels(
 
 def _blurred_steps(edge_px: Array, image_px: Array, weight: Array, blur_px: float) -> Array:
     """Cumulative distribution of the aperture's image blurred by a Gaussian."""
-    from scipy.special import ndtr
-
     return ndtr((edge_px[:, None] - image_px) / blur_px) @ weight

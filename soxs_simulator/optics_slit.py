@@ -10,7 +10,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.special import ndtr
+from scipy.special import gamma, ndtr
 
 from .optics import PINHOLE_ARCSEC, ArmOptics
 from .rng import stream
@@ -101,8 +101,6 @@ def slit_fraction(fwhm_arcsec: Array, width_arcsec: float, offset_arcsec: Array)
     node, weight = np.polynomial.legendre.leggauss(48)
     x = (0.5 * width_arcsec * node - np.asarray(offset_arcsec)[..., None]) / alpha[..., None]
     line = (1 + x**2) ** (0.5 - MOFFAT_BETA)
-    from scipy.special import gamma
-
     norm = gamma(MOFFAT_BETA - 0.5) / (np.sqrt(np.pi) * gamma(MOFFAT_BETA - 1))
     return norm * 0.5 * width_arcsec / alpha * (line @ weight)
 

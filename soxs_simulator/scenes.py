@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import ExposureScene, SceneRequest
+from .optics import SLIT_WIDTH_ARCSEC
 from .optics_render import render
 from .optics_scatter import ghost, scattered_light
+from .optics_slit import SLIT_GRID
 from .scenes_arm import ArmScene
 from .scenes_lamps import lamp_lights, lamp_truth
 from .scenes_sky import sky_scene
@@ -111,11 +113,21 @@ class OpticsScenes:
             optics |= lamp_truth(self.arm(request.arm), request)
         return {"optics": optics}
 
+    def _slit_truth(self, scene: ArmScene) -> dict[str, object]:
+        """Transmission along each slit, every 0.1 arcsec."""
+        place = np.arange(-6.5, 6.55, 0.1)
+        table = {
+            slit: np.round(np.interp(place, SLIT_GRID, scene.transmission_along(slit)), 5).tolist()
+            for slit in SLIT_WIDTH_ARCSEC
+        }
+        return {"slit_arcsec": np.round(place, 2).tolist(), **table}
+
     def _arm_truth(self, scene: ArmScene) -> dict[str, object]:
         arcs = scene.arcs
         return {
             "format": scene.format.to_dict(),
             "distortion": scene.distortion.to_dict(),
+            "slit_transmission": self._slit_truth(scene),
             "arc_lines": {
                 "listed_nm": arcs.listed_nm.tolist(),
                 "true_nm": np.round(arcs.true_nm, 6).tolist(),

@@ -138,6 +138,7 @@ def exposure_bounds(
     request: SceneRequest,
     rate_e_per_s: NDArray[np.float32],
     ron_e: float,
+    photon_factor: float = 1.0,
     master_variance_e2: NDArray[np.float32] | float = 0.0,
 ) -> dict[int, OrderBounds]:
     """S/N bounds of one exposure of a point source.
@@ -150,13 +151,16 @@ def exposure_bounds(
         The exposure's total rate (dark current may be added).
     ron_e : float
         Noise of a pixel of the whole exposure without light, electrons.
+    photon_factor : float
+        Variance of the photon noise per electron (1 for a CCD, other for a fitted ramp).
     master_variance_e2 : ndarray or float
         Variance that the master calibration frames bring in.
     """
     scene = source.arm(request.arm)
     geometry, _ = scene.shifted_geometry(request.flexure_px)
     image = object_image(scene, request, geometry) * np.float32(request.exptime_s)
-    variance = rate_e_per_s * request.exptime_s + ron_e**2 + master_variance_e2
+    photons = photon_factor * rate_e_per_s * request.exptime_s
+    variance = photons + ron_e**2 + master_variance_e2
     noisy = NoisyImage(image, variance.astype(np.float32))
     return sn_bounds(geometry, [noisy], scene.transmission_along(request.slit))
 
