@@ -104,9 +104,7 @@ def sof_combiner(name: str) -> Actor:
     )
 
 
-def recipe_stage(
-    stage: Stage, number: int, selections: Iterable[Selection] = (), *, ends_action: bool
-) -> Actor:
+def recipe_stage(stage: Stage, number: int, selections: Iterable[Selection] = ()) -> Actor:
     """Composite that runs a recipe once for each purpose.
 
     Parameters
@@ -117,10 +115,8 @@ def recipe_stage(
         Running number of the recipe in the workflow; the executer's name carries recipe and number.
     selections : iterable of Selection
         Products that also leave through a port of their own.
-    ends_action : bool
-        Whether the products leave the action, so that the purpose of the files changes.
     """
-    executer = _recipe_executer(stage, number, ends_action=ends_action)
+    executer = _recipe_executer(stage, number)
     chosen = tuple(dict.fromkeys(selections))
     outputs = ("sof_out", *(f"Select {item.port}.in" for item in chosen))
     actors = (
@@ -190,8 +186,8 @@ def _accumulator() -> Actor:
     )
 
 
-def _recipe_executer(stage: Stage, number: int, *, ends_action: bool) -> Actor:
-    purpose = "Strip last" if ends_action else "Do nothing"
+def _recipe_executer(stage: Stage, number: int) -> Actor:
+    purpose = "Strip last" if stage.ends_action else "Do nothing"
     inputs = dict.fromkeys(tag for step in stage.steps for tag in step.tags(step.inputs))
     products = dict.fromkeys(tag for step in stage.steps for tag in step.products)
     values = {

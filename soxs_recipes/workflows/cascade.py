@@ -3,7 +3,8 @@
 A *step* is a recipe in one arm and, where the recipe keeps science, flux and telluric standards
 apart, one role. A step that starts from raw frames starts an *action*; a step whose main input is
 a product belongs to the actions that lead to this product. A *stage* is a place on the canvas: a
-recipe once, or once behind each recipe that makes its main input.
+recipe once, or once behind each recipe that makes its main input. Steps that end their action have
+a stage of their own there, for the purpose of a file changes at the end of an action.
 """
 
 from __future__ import annotations
@@ -131,11 +132,14 @@ class Stage:
         What it does there.
     origin : Stage or None
         The stage whose product is its main input; None if it starts from raw frames.
+    ends_action : bool
+        Whether its products are only needed by other actions, if at all.
     """
 
     name: str
     steps: tuple[Step, ...]
     origin: Stage | None
+    ends_action: bool
 
     @property
     def declaration(self) -> Declaration:
@@ -235,19 +239,13 @@ class Cascade:
         final = [step for step in self.starts if step not in used]
         return frozenset(tag for step in final for tag in step.tags(step.main))
 
-    def ends_action(self, stage: Stage) -> bool:
-        """Whether no later stage of the same action takes the products of a stage."""
+    def ends_action(self, step: Step) -> bool:
+        """Whether no later step of the same actions takes the products of a step."""
+        actions = set(self.actions(step))
         return not any(
-            edge.source is stage and self._same_action(stage, edge.target) for edge in self.edges
+            actions & set(self.actions(other)) and step in self.makers(other, other.inputs)
+            for other in self.steps
         )
-
-    def _same_action(self, one: Stage, other: Stage) -> bool:
-        return one.root is other.root and bool(self._actions_at(one) & self._actions_at(other))
-
-    def _actions_at(self, stage: Stage) -> set[Step]:
-        """Actions a stage belongs to, of those that its own chain starts."""
-        every = {action for step in stage.steps for action in self.actions(step)}
-        return every & set(stage.root.steps)
 
     def _recipe_needs(self, steps: Mapping[str, Sequence[Step]]) -> dict[str, set[str]]:
         """Recipes that must come before each recipe; optional inputs never close a circle."""
@@ -274,16 +272,20 @@ class Cascade:
         yield from made
 
     def _stages_of(self, steps: tuple[Step, ...], made: Sequence[Stage]) -> Iterator[Stage]:
-        by_origin: dict[Stage | None, list[Step]] = {}
+        places: dict[tuple[Stage | None, bool], list[Step]] = {}
         for step in steps:
             makers = set() if step.starts_from_raw else set(self.makers(step, step.main))
-            origins = [stage for stage in made if makers & set(stage.steps)]
-            for origin in origins or [None]:
-                by_origin.setdefault(origin, []).append(step)
-        for origin, ours in by_origin.items():
+            for origin in [stage for stage in made if makers & set(stage.steps)]:
+                places.setdefault((origin, self.ends_action(step)), []).append(step)
+            if not makers:
+                places.setdefault((None, False), []).append(step)
+        origins = {origin for origin, _ in places}
+        for (origin, ends), ours in places.items():
             mode = "" if origin is None else origin.root.name.removeprefix("soxs")
-            name = ours[0].recipe + (mode if len(by_origin) > 1 else "")
-            yield Stage(name, tuple(ours), origin)
+            name = ours[0].recipe + (mode if len(origins) > 1 else "")
+            if ends and (origin, False) in places:
+                name += "".join(dict.fromkeys(f"_{step.role or step.arm}".lower() for step in ours))
+            yield Stage(name, tuple(ours), origin, all(map(self.ends_action, ours)))
 
     def _edges(self) -> Iterator[Edge]:
         for target in self.stages:

@@ -143,8 +143,7 @@ def _stage_actors(cascade: Cascade, points: Mapping[Stage, Point]) -> Iterator[A
         number = numbers[stage.declaration.name]
         yield actors.sof_combiner(_combiner(stage)).at(x - layout.COMBINER_OFFSET, y)
         chosen = selections(cascade, stage).values()
-        ends = cascade.ends_action(stage)
-        yield actors.recipe_stage(stage, number, chosen, ends_action=ends).at(x, y)
+        yield actors.recipe_stage(stage, number, chosen).at(x, y)
 
 
 def _stage_links(cascade: Cascade, points: Mapping[Stage, Point]) -> Iterator[Link]:

@@ -83,12 +83,22 @@ def test_each_observing_mode_has_its_own_chain():
     assert ("soxs_telluric_nod", "soxs_merge_stare") not in pairs(BIG)
     # The standard star may have been observed in another mode than the object.
     assert ("soxs_response_nod", "soxs_merge_stare") in pairs(BIG)
-    ends = {stage.name: BIG.ends_action(stage) for stage in BIG.stages}
+    ends = {stage.name: stage.ends_action for stage in BIG.stages}
     assert ends["soxs_response_stare"]
     assert ends["soxs_merge_nod"]
     assert not ends["soxs_stare"]
     assert not ends["soxs_extract_nod"]
     assert not ends["soxs_telluric_nod"]
+
+
+def test_steps_that_end_their_action_stand_apart():
+    stages = {stage.name: stage for stage in BIG.stages}
+    standard = stages["soxs_extract_nod_tell"]
+    assert standard.ends_action
+    assert {step.role for step in standard.steps} == {"TELL"}
+    assert {step.role for step in stages["soxs_extract_nod"].steps} == {"SCI", "FLUX"}
+    assert ("soxs_extract_nod_tell", "soxs_telluric_stare") in pairs(BIG)
+    assert ("soxs_extract_nod", "soxs_telluric_stare") not in pairs(BIG)
 
 
 def test_a_stage_gets_only_what_triggers_it():
@@ -100,7 +110,10 @@ def test_a_stage_gets_only_what_triggers_it():
     )
     assert chosen["soxs_merge_nod"] == chosen["soxs_telluric_nod"]
     stare = next(stage for stage in BIG.stages if stage.name == "soxs_stare")
-    assert selections(BIG, stare) == {}
+    sent = {target.name: item.categories for target, item in selections(BIG, stare).items()}
+    assert sent["soxs_extract_stare_tell"] == ("TELL_SKY_SUB_VIS", "TELL_SKY_SUB_NIR")
+    assert len(sent["soxs_extract_stare"]) == 4
+    assert selections(CASCADE, CASCADE.stages[-2]) == {}
 
 
 @pytest.mark.parametrize("cascade", [CASCADE, BIG])
