@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -128,3 +128,29 @@ class DetectorFrame:
 
     def _planewise(self, change: Callable[[NDArray], NDArray]) -> DetectorFrame:
         return DetectorFrame(change(self.flux), change(self.error), change(self.quality))
+
+
+def weighted_mean(frames: Sequence[DetectorFrame], weights: Sequence[float]) -> DetectorFrame:
+    """Combine frames of unequal depth; errors are taken as independent.
+
+    Parameters
+    ----------
+    frames : sequence of DetectorFrame
+        Frames of one shape.
+    weights : sequence of float
+        Weight of each frame, the same for all its pixels: a weight that followed the measured
+        pixel would bias the mean.
+
+    Returns
+    -------
+    DetectorFrame
+        Where no frame is good, the mean of all with every quality bit they bear.
+    """
+    good = np.stack([frame.good() for frame in frames])
+    none = ~good.any(axis=0)
+    shares = np.where(good | none, np.reshape(weights, (-1, 1, 1)), 0).astype(np.float32)
+    shares /= shares.sum(axis=0)
+    flux = sum(share * frame.flux for share, frame in zip(shares, frames, strict=True))
+    variance = sum(share**2 * frame.variance for share, frame in zip(shares, frames, strict=True))
+    bits = np.bitwise_or.reduce([frame.quality for frame in frames])
+    return DetectorFrame.from_variance(flux, variance, np.where(none, bits, np.uint16(0)))

@@ -163,9 +163,7 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         for frame in frameset:
             frame.group = getattr(cpl.ui.Frame.FrameGroup, groups[frame.tag])
 
-    def _write(
-        self, result: Result, run: Run, frameset: cpl.ui.FrameSet, scratch: Path
-    ) -> str:
+    def _write(self, result: Result, run: Run, frameset: cpl.ui.FrameSet, scratch: Path) -> str:
         """Write one product into the scratch directory and return its file name."""
         from soxs_recipes.products.writing import write_product
 

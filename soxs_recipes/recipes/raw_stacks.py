@@ -21,10 +21,7 @@ from soxs_recipes.algorithms.stacking import (
     join_readers,
     stack,
 )
-from soxs_recipes.algorithms.variance import NoiseModel
 from soxs_recipes.products.raw import RawFrame
-
-BandOfOne = Callable[[int, int], np.ndarray | tuple[np.ndarray, np.ndarray, None]]
 
 # Memory for the rows of all frames that are held at one time.
 BUDGET_BYTES = 64 * 2**20
@@ -56,8 +53,10 @@ def frame_noise(frames: Sequence[RawFrame]) -> FrameNoise:
     Parameters
     ----------
     frames : sequence of RawFrame
-        At least two.
+        Of one kind; for a single one the read noise of its header has to do.
     """
+    if len(frames) < 2:
+        return FrameNoise(*[frames[0].readout.read_noise_e] * 2)
     rows = frames[0].readout.science_shape[0]
     start = max(0, (rows - NOISE_ROWS) // 2)
     strips = np.stack([frame.rows(start, start + NOISE_ROWS) for frame in frames])
@@ -106,69 +105,15 @@ def stack_raw(
     """
     zeros_e = [0.0] * len(frames) if zeros_e is None else zeros_e
 
-    def reader(frame: RawFrame, zero_e: float) -> BandOfOne:
+    def reader(frame: RawFrame, zero_e: float) -> Callable[[int, int], np.ndarray]:
         return lambda start, stop: frame.rows(start, stop) - np.float32(zero_e)
 
     readers = [reader(*pair) for pair in zip(frames, zeros_e, strict=True)]
-    return _stack(readers, frames[0], settings, noise, accumulators)
-
-
-def stack_rates(
-    frames: Sequence[RawFrame],
-    exptimes_s: Sequence[float],
-    settings: SimpleNamespace,
-    noise: NoiseModel,
-    bias: DetectorFrame | None = None,
-) -> Stack:
-    """Combine raw frames of different exposure times into electrons per second.
-
-    Each frame is divided by its exposure time and weighs with its square, which is best where
-    read noise rules and depends on no measured value.
-
-    Parameters
-    ----------
-    frames : sequence of RawFrame
-        Open raw frames.
-    exptimes_s : sequence of float
-        Their exposure times, above 0.
-    settings : SimpleNamespace
-        Values of the parameters stack_method, kappa and iterations.
-    noise : NoiseModel
-        Noise of one frame.
-    bias : DetectorFrame, optional
-        Structure to subtract from each frame before the division.
-    """
-
-    def reader(frame: RawFrame, exptime_s: float) -> BandOfOne:
-        def read(start: int, stop: int) -> tuple[np.ndarray, np.ndarray, None]:
-            electrons = frame.rows(start, stop)
-            variance = noise.variance(electrons)
-            if bias is not None:
-                electrons -= bias.flux[start:stop]
-                variance = noise.variance(electrons) + bias.error[start:stop] ** 2
-            return electrons / np.float32(exptime_s), variance / np.float32(exptime_s**2), None
-
-        return read
-
-    readers = [reader(*pair) for pair in zip(frames, exptimes_s, strict=True)]
-    weights = np.square(exptimes_s) / np.sum(np.square(exptimes_s))
-    return _stack(readers, frames[0], settings, None, (), weights)
-
-
-def _stack(
-    readers: Sequence[BandOfOne],
-    frame: RawFrame,
-    settings: SimpleNamespace,
-    noise: Noise | None,
-    accumulators: Sequence[Accumulator],
-    weights: np.ndarray | None = None,
-) -> Stack:
-    how = StackSettings(settings.stack_method, settings.kappa, settings.iterations)
     return stack(
         join_readers(readers),
         len(readers),
-        frame.readout.science_shape,
-        how,
+        frames[0].readout.science_shape,
+        StackSettings(settings.stack_method, settings.kappa, settings.iterations),
         noise,
         accumulators,
         BUDGET_BYTES,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from soxs_recipes.errors import HeaderError
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX, REFERENCE, STACKING, TEMPERATURES
 from soxs_recipes.recipes.declarations import (
@@ -21,6 +23,7 @@ from soxs_recipes.recipes.declarations import (
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.frame import DetectorFrame
+    from soxs_recipes.products.raw import RawFrame
 
 ALLOW_MIXED_EXPTIME = Parameter(
     "allow-mixed-exptime", False, "Combine darks of unequal exposure time into a rate frame"
@@ -69,7 +72,8 @@ DECLARATION = Declaration(
 The zero level of each raw dark is removed with its own prescan (VIS) or reference pixels (NIR)
 and, where a master bias is given, its structure; the science pixels are converted to electrons
 and combined, cosmic rays are rejected, hot pixels are flagged. All darks must have one exposure
-time; with --allow-mixed-exptime each is divided by its own and the master is a rate.
+time; with --allow-mixed-exptime those of each exposure time are combined apart, divided by it and
+averaged with the weight of their depth, and the master is a rate.
 """,
     arms=("VIS", "NIR", "ACQ"),
     inputs=(DARK, MASTER_BIAS, MASTER_BIAS_ACQ),
@@ -84,6 +88,10 @@ time; with --allow-mixed-exptime each is divided by its own and the master is a 
     ),
     example=(("DARK_NIR", 3),),
 )
+
+
+# Frames of one exposure time from which an outlier can be told.
+REJECTION_NEEDS = 3
 
 
 class SoxsMdark(SoxsRecipe):
@@ -101,19 +109,21 @@ class SoxsMdark(SoxsRecipe):
         from soxs_recipes.recipes import raw_stacks
 
         frames = run.inputs.of(DARK)
-        exptimes_s = np.array([frame.readout.exptime_s for frame in frames])
-        rates = bool(np.ptp(exptimes_s))
         bias = self._master_bias(run)
         with open_raw_set(frames, run.arm, run.settings.reference) as raws:
-            measured = raw_stacks.frame_noise(raws)
-            noise = run.arm.noise_model(measured.total_e, frames[0].readout.ndit)
-            run.info(f"Combining {len(raws)} frames by {run.settings.stack_method}")
-            if rates:
-                stacked = raw_stacks.stack_rates(raws, exptimes_s, run.settings, noise, bias)
-                master = stacked.frame()
-            else:
-                stacked = raw_stacks.stack_raw(raws, run.settings, noise.variance)
-                master = stacked.frame() if bias is None else stacked.frame().minus(bias)
+            groups = by_exposure_time(raws)
+            measured = raw_stacks.frame_noise(max(groups.values(), key=len))
+            masters = {}
+            for exptime_s, group in groups.items():
+                noise = run.arm.noise_model(measured.total_e, group[0].readout.ndit)
+                run.info(f"Combining {len(group)} frames of {exptime_s:g} s")
+                if len(group) < REJECTION_NEEDS:
+                    run.warning("Cosmic rays cannot be told from the dark in so few frames")
+                stacked = raw_stacks.stack_raw(group, run.settings, noise.variance).frame()
+                masters[exptime_s] = stacked if bias is None else stacked.minus(bias)
+        depths = [exptime_s**2 * len(group) for exptime_s, group in groups.items()]
+        rates = len(masters) > 1
+        master = as_rate(masters, depths) if rates else masters.popitem()[1]
         master = raw_stacks.flag_outliers(
             master, run.settings.hot_threshold, Quality.HOT, Quality.BAD_PIXEL
         )
@@ -125,8 +135,9 @@ class SoxsMdark(SoxsRecipe):
             "HOTPIX FRAC": hot / master.flux.size,
             **temperatures(frames),
         }
+        mean_exptime_s = sum(raw.readout.exptime_s for raw in raws) / len(raws)
         units = {"FLUX": "electron/s", "ERRS": "electron/s"} if rates else {}
-        return [Result(MASTER_DARK, planes(master), qc, float(exptimes_s.mean()), units)]
+        return [Result(MASTER_DARK, planes(master), qc, mean_exptime_s, units)]
 
     def _master_bias(self, run: Run) -> DetectorFrame | None:
         """Bias structure, None where it is not given or not needed."""
@@ -138,3 +149,29 @@ class SoxsMdark(SoxsRecipe):
         if run.arm.name in MASTER_BIAS.arms:
             run.warning("No master bias: the structure of the bias stays in the dark")
         return None
+
+
+def by_exposure_time(frames: Sequence[RawFrame]) -> dict[float, list[RawFrame]]:
+    """Group frames by exposure time, shortest first."""
+    groups: dict[float, list[RawFrame]] = {}
+    for frame in sorted(frames, key=lambda frame: frame.readout.exptime_s):
+        groups.setdefault(frame.readout.exptime_s, []).append(frame)
+    return groups
+
+
+def as_rate(masters: Mapping[float, DetectorFrame], depths: Sequence[float]) -> DetectorFrame:
+    """Average masters of different exposure times, in s, as electrons per second.
+
+    Raises
+    ------
+    HeaderError
+        If an exposure time is 0.
+    """
+    from soxs_recipes.algorithms.frame import weighted_mean
+
+    if 0 in masters:
+        raise HeaderError(
+            "A dark of 0 s has no rate", remedy="leave it out, or do without --allow-mixed-exptime"
+        )
+    rates = [master.times(1 / exptime_s) for exptime_s, master in masters.items()]
+    return weighted_mean(rates, depths)

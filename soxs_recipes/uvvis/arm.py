@@ -48,6 +48,6 @@ class VisArm(Arm):
 
         from soxs_recipes.algorithms.prescan import prescan_level
 
-        rows, columns = frame_readout.science_shape
+        _, columns = frame_readout.science_shape
         prescan = prescan_level(raw_adu[:, frame_readout.prescan_columns], method)
         return ReferenceLevel(prescan.level, np.zeros(columns, "f4"), float(prescan.error.mean()))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from soxs_recipes.algorithms.frame import DetectorFrame, FrameShapeError
+from soxs_recipes.algorithms.frame import DetectorFrame, FrameShapeError, weighted_mean
 from soxs_recipes.algorithms.quality import Quality
 
 
@@ -84,3 +84,29 @@ def test_from_variance():
     assert np.all(frame.error == 3)
     assert np.all(frame.variance == 9)
     assert not frame.quality.any()
+
+
+class TestWeightedMean:
+    """Frames of unequal depth combined with fixed weights."""
+
+    def test_pulls_and_depth_at_unequal_noise(self):
+        rng = np.random.default_rng(3)
+        sigmas = (1.0, 5.0)
+        frames = [
+            DetectorFrame.from_variance(
+                rng.normal(10, sigma, (200, 200)), np.full((200, 200), sigma**2)
+            )
+            for sigma in sigmas
+        ]
+        mean = weighted_mean(frames, [1 / sigma**2 for sigma in sigmas])
+        assert np.std((mean.flux - 10) / mean.error) == pytest.approx(1, abs=0.01)
+        assert mean.error.mean() == pytest.approx((1 + 1 / 25) ** -0.5, rel=1e-4)
+
+    def test_bad_pixels_are_left_out_and_kept_if_there_is_nothing_else(self):
+        flux = np.array([[1.0, 1.0], [1.0, 1.0]])
+        one = DetectorFrame.from_variance(flux, flux, np.array([[0, 4], [4, 0]]))
+        two = DetectorFrame.from_variance(3 * flux, flux, np.array([[0, 0], [8, 0]]))
+        mean = weighted_mean([one, two], [1.0, 1.0])
+        assert np.allclose(mean.flux, [[2, 3], [2, 2]])
+        assert np.allclose(mean.variance, [[0.5, 1], [0.5, 0.5]])
+        assert np.array_equal(mean.quality, [[0, 0], [12, 0]])

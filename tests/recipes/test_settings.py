@@ -2,6 +2,7 @@
 
 import pytest
 
+from soxs_recipes.cpl_bridge.runner.options import OPTIONS
 from soxs_recipes.errors import ParameterError
 from soxs_recipes.recipes import RECIPES
 from soxs_recipes.recipes.declarations import Parameter
@@ -60,20 +61,18 @@ def test_booleans_are_not_numbers():
         check_value(Parameter("flag", False, ""), 1)
 
 
-ESOREX_OPTIONS = set(
-    (
-        "check-sof-exist config create-config help link-dir log-dir log-file log-level man-page "
-        "mem-check msg-level no-checksum no-datamd5 output-dir output-mkdir output-prefix "
-        "output-readonly paf-config params products-sof recipe-config recipe-dir recipes "
-        "show-hidden suppress-link suppress-prefix time unload-plugin version "
-        "display-import-errors"
-    ).split()
-)
+RUNNER_OPTIONS = {option.alias for option in OPTIONS} | {
+    "mem-check",
+    "output-readonly",
+    "paf-config",
+    "show-hidden",
+    "unload-plugin",
+}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.declaration.name)
 def test_no_parameter_hides_an_option_of_the_runners(recipe):
-    assert not ESOREX_OPTIONS & {item.name for item in recipe.declaration.parameters}
+    assert not RUNNER_OPTIONS & {item.name for item in recipe.declaration.parameters}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.declaration.name)

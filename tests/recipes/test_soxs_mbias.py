@@ -86,9 +86,7 @@ def test_camera_master_holds_the_level(simulated, run_recipe):
     expected = truth.level + truth.raw_structure
     assert np.mean(frame.flux - expected) == pytest.approx(0, abs=0.05 * truth.ron)
     assert (block_means(frame.flux - expected)).std() < 0.1 * truth.ron
-    assert header["ESO QC MBIAS MEDIAN"] == pytest.approx(
-        np.median(expected), abs=0.05 * truth.ron
-    )
+    assert header["ESO QC MBIAS MEDIAN"] == pytest.approx(np.median(expected), abs=0.05 * truth.ron)
 
 
 def test_a_smoothed_prescan_level_is_the_best(simulated, run_recipe):
@@ -107,14 +105,20 @@ def test_a_smoothed_prescan_level_is_the_best(simulated, run_recipe):
 
 
 def test_a_periodic_pattern_is_seen(simulated, run_recipe):
-    calm = simulated("bias", arm="VIS", frames=3, seed=6)
-    loud = simulated("bias", arm="VIS", frames=3, seed=6, fixed_pattern_e=3.0)
-    qc = []
-    for files in (calm, loud):
-        path = run_recipe(SoxsMbias, (files, "BIAS_VIS"))["MASTER_BIAS_VIS"]
-        qc.append(fits.getheader(path)["ESO QC FPN FRACMAX"])
-        path.unlink()
-    assert qc[1] > 1.5 * qc[0]
+    """Beside the structure of the chip, which dominates the measure and is the same each night."""
+    sets = (
+        simulated("bias", arm="VIS", frames=3, seed=6),
+        simulated("bias", arm="VIS", frames=3, seed=7),
+        simulated("bias", arm="VIS", frames=3, seed=6, fixed_pattern_e=3.0),
+    )
+    calm, again, loud = (
+        fits.getheader(run_recipe(SoxsMbias, (files, "BIAS_VIS"))["MASTER_BIAS_VIS"])[
+            "ESO QC FPN FRACMAX"
+        ]
+        for files in sets
+    )
+    assert again == pytest.approx(calm, abs=0.02)
+    assert loud > calm + 0.03
 
 
 def test_two_frames_are_enough_and_one_outlier_is_flagged_or_averaged(simulated, run_recipe):
