@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 BLAZE_CONSTANT_NM = 19480.0
 """Order times blaze wavelength of the NIR echelle grating."""
 
+# Share of the groove that diffracts; shadowing widens the blaze (assumed).
+_GROOVE_SHARE = 0.8
+
 _ARM_DICHROIC_NM, _ARM_DICHROIC_WIDTH_NM = 832.0, 6.0
 
 _VIS_BANDS = {
@@ -51,7 +54,7 @@ def _vis(order: int, wave: Array) -> Array:
 
 
 def _nir(order: int, wave: Array) -> Array:
-    blaze = np.sinc(order * (1 - BLAZE_CONSTANT_NM / order / wave)) ** 2
+    blaze = np.sinc(_GROOVE_SHARE * order * (1 - BLAZE_CONSTANT_NM / order / wave)) ** 2
     envelope = 0.19 * np.exp(-0.5 * ((wave - 1350.0) / 620.0) ** 2)
     return envelope * blaze * (1.0 - _to_vis(wave))
 

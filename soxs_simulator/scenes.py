@@ -127,6 +127,7 @@ class OpticsScenes:
         return {
             "format": scene.format.to_dict(),
             "distortion": scene.distortion.to_dict(),
+            "optics": asdict(scene.optics),
             "slit_transmission": self._slit_truth(scene),
             "arc_lines": {
                 "listed_nm": arcs.listed_nm.tolist(),

@@ -1,8 +1,7 @@
 """The truth of an exposure on the sky, order by order, computed anew from the manifest.
 
 >>> from soxs_simulator.scenes_truth import read_exposure_truth
->>> truth = read_exposure_truth("night/truth/manifest.json", "SOXS.2026-03-16T00:41:00.000.fits")
-... # doctest: +SKIP
+>>> truth = read_exposure_truth("truth/manifest.json", raw_file_name)  # doctest: +SKIP
 >>> truth.orders[17].wave_nm, truth.orders[17].object_e_per_s  # doctest: +SKIP
 """
 

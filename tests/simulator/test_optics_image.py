@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import dblquad
 
+from soxs_simulator.format import nominal_format
 from soxs_simulator.optics import OPTICS
 from soxs_simulator.optics_geometry import OVERSAMPLING, arm_geometry, grid_coordinate
 from soxs_simulator.optics_lsf import (
@@ -184,3 +185,17 @@ def test_efficiency_levels_are_the_published_ones():
     assert total[wave > 860].max() < 0.01
     nir = [efficiency("NIR", order, 19480.0 / order) for order in range(11, 24)]
     assert min(nir) > 0.08 and max(nir) < 0.2
+
+
+@pytest.mark.parametrize("order", range(11, 23))
+def test_neighbouring_orders_overlap_and_reach_the_edge_of_the_detector(order):
+    """Blaze: half of the peak or more where two orders meet, some light at their ends."""
+    meet = 19480.0 * (1 / order + 1 / (order + 1)) / 2
+    peak = efficiency("NIR", order, 19480.0 / order)
+    if meet > 870:  # shorter waves go to the other arm
+        assert efficiency("NIR", order, meet) > 0.45 * peak
+        assert efficiency("NIR", order + 1, meet) > 0.45 * peak
+    ends = nominal_format("NIR").orders[order]
+    for wave in (ends.lam0_nm - 0.97 * ends.lamh_nm, ends.lam0_nm + 0.97 * ends.lamh_nm):
+        if wave > 870:
+            assert efficiency("NIR", order, wave) > 0.015 * peak

@@ -204,5 +204,6 @@ def test_night_truth_is_json_and_names_the_departures(source):
     assert bands[1490.0] == pytest.approx(1.0, abs=0.03)
     oxygen = {b["nm"]: b["factor"] for b in truth["atmosphere"]["line_factor"]["O2"]}
     assert oxygen[630.0] == pytest.approx(0.75, abs=0.02)
+    assert truth["arms"]["NIR"]["optics"]["slit_half_arcsec"] == 5.95
     assert len(truth["arms"]["VIS"]["slit_transmission"]["SLIT1.0"]) == 131
     assert set(truth["arms"]["NIR"]["format"]["orders"]) == {str(m) for m in range(10, 25)}
