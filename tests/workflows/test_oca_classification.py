@@ -153,8 +153,8 @@ OPTIONAL = {
     "ESO DPR CATG": one_of("CALIB", "SCIENCE", "ACQUISITION", "TECHNICAL"),
     "ESO DPR TECH": one_of(*sorted(TECHS), "IMAGE"),
     "ESO DET3 CAM NAME": one_of("ACQ"),
-    "ESO INS VISE NAME": one_of("SLIT1.0", "PINHOLE", "MULTPIN", "BLANK"),
-    "ESO INS NISE NAME": one_of("SLIT1.0", "PINHOLE", "MULTPIN", "BLANK"),
+    "ESO INS VISE NAME": one_of("SLIT1.0", "PINHOLE", "MULTPIN", "PIN", "BLANK"),
+    "ESO INS NISE NAME": one_of("SLIT1.0", "PINHOLE", "MULTPIN", "PIN", "BLANK"),
     "ESO INS VISE SWSIM": st.booleans(),
     "ESO INS NISE SWSIM": st.booleans(),
     "ESO INS QTH NAME": one_of("Qth_Lamp"),
@@ -195,3 +195,12 @@ def test_only_science_makes_a_data_set():
     assert targets == {
         f"OBJECT_{mode}_{arm}" for mode in ("STARE", "NOD") for arm in ("VIS", "NIR")
     }
+
+
+def test_every_lamp_off_frame_gets_the_tag_of_the_package():
+    slits = ["SLIT0.5", "PINHOLE", "MULTPIN", "PIN", "BLANK", "UNDEFINED", ""]
+    for dpr_type in ("LAMP,WAVE", "WAVE,LAMP", "LAMP,FLAT", "FLAT,LAMP"):
+        for slit in slits:
+            for template in (*TEMPLATES, "SOXS_gen_cal_NIRDark", ""):
+                cards = header("NIR", dpr_type, "IMAGE", slit=slit, template=template)
+                assert category(cards) == classify(cards).tag, (dpr_type, slit, template)
