@@ -165,9 +165,8 @@ def _compile_error(command: Sequence[str], told: str) -> PluginError:
                 remedy=f"install it; on Debian: sudo apt install {package} "
                 "(elsewhere: set CPLDIR to the folder where CPL is installed)",
             )
-    return PluginError(
-        "The plugins cannot be compiled", found=f"{shlex.join(command)}\n{told.strip()}"
-    )
+    shown = "\n".join([shlex.join(command), *told.strip().splitlines()[:20]])
+    return PluginError("The plugins cannot be compiled", found=shown)
 
 
 def _place(binary: Path, described: dict[str, str], directory: Path) -> list[Path]:

@@ -1,74 +1,15 @@
-"""EsoRex, the plugins of the toy recipes and of the package, and a way to run them."""
+"""EsoRex with the plugins of the toy recipes and of the package."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import toy_recipes
+from esorex_tools import TOY_COMMAND, EsoRex, absent, require
 
 from soxs_recipes.esorex import installation
-
-
-def require(program, package):
-    """Path of a program; without it tests are skipped, on a build server they fail."""
-    path = shutil.which(program)
-    if path:
-        return path
-    message = f"{program} is not installed (Debian package {package})"
-    pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    return None
-
-
-class Done(NamedTuple):
-    status: int
-    out: str
-    log: str
-
-
-class EsoRex:
-    """Runs EsoRex with a folder of plugins in a working directory."""
-
-    def __init__(self, program, plugins, directory):
-        self.program = program
-        self.plugins = plugins
-        self.directory = directory
-
-    def command(self, *arguments):
-        return [self.program, f"--recipe-dir={self.plugins}", *map(str, arguments)]
-
-    def run(self, *arguments, wrapper=(), **options):
-        """Run to the end and return the status, what was printed and the log file."""
-        done = subprocess.run(
-            [*wrapper, *self.command(*arguments)],
-            cwd=self.directory,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=120,
-            check=False,
-            **options,
-        )
-        log = self.directory / "esorex.log"
-        text = log.read_text(errors="replace") if log.exists() else ""
-        return Done(done.returncode, done.stdout, text)
-
-    def start(self, *arguments, wrapper=()):
-        """Start in the background, in a session of its own."""
-        return subprocess.Popen(
-            [*wrapper, *self.command(*arguments)],
-            cwd=self.directory,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            start_new_session=True,
-        )
 
 
 @pytest.fixture(scope="session")
@@ -79,12 +20,8 @@ def esorex_program():
 @pytest.fixture(scope="session")
 def compiler():
     if not Path("/usr/include/cpl.h").exists() and "CPLDIR" not in os.environ:
-        message = "cpl.h is not installed (Debian package libcpl-dev)"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        absent("cpl.h", "libcpl-dev")
     return require("cc", "gcc")
-
-
-TOY_COMMAND = (sys.executable, "-X", "utf8", "-E", "-P", toy_recipes.__file__)
 
 
 @pytest.fixture(scope="session")

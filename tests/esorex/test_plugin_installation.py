@@ -76,9 +76,9 @@ def test_missing_compiler(tmp_path, monkeypatch):
 
 
 def test_missing_cpl_header(compiler, tmp_path, monkeypatch):
-    monkeypatch.setenv("CFLAGS", "-nostdinc")
+    monkeypatch.setenv("CFLAGS", f"-nostdinc -I{tmp_path}")
     with pytest.raises(installation.PluginError, match="apt install libcpl-dev") as caught:
-        installation.install(tmp_path, recipes)
+        installation.install(tmp_path / "plugins", recipes)
     assert "cpl.h" in caught.value.found
 
 
