@@ -1,7 +1,7 @@
 """Continuum lamps of the calibration unit and the thermal glow of its shutter.
 
-Lamps fill pinholes and slits with the same surface brightness, in electrons per second per px of
-dispersion and arcsec2 of aperture before the order's relative efficiency.
+Lamps fill pinholes and slits with the same surface brightness: photons per second, nm and arcsec2
+of aperture, before the efficiency of the order.
 """
 
 from __future__ import annotations

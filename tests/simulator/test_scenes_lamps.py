@@ -55,8 +55,7 @@ def test_pinhole_lines_are_where_the_format_says(arm, flexure):
         for wave in waves:
             x, y = moved.orders[number].to_pixel(wave, 0.0)
             total, found_x, found_y = spot(image, x, y)
-            # A box cuts the blurred spot unevenly by a few 1e-3 px; nothing else may shift it.
-            assert (found_x, found_y) == pytest.approx((x, y), abs=0.004)
+            assert (found_x, found_y) == pytest.approx((x, y), abs=0.001)
             expected = PHOTONS * np.pi / 16 * efficiency(arm, number, wave)
             assert total == pytest.approx(expected, rel=0.01)
 
@@ -75,7 +74,7 @@ def test_centroids_of_photons_scatter_as_they_must():
     counts = draws.sum(axis=1)
     centroid = counts @ columns / counts.sum(axis=1)
     spread = np.sqrt(box.sum(axis=0) @ (columns - x) ** 2 / 2000.0)
-    assert centroid.mean() == pytest.approx(x, abs=4 * spread / np.sqrt(2000 * 4000) + 0.003)
+    assert centroid.mean() == pytest.approx(x, abs=4 * spread / np.sqrt(2000 * 4000) + 0.001)
     assert centroid.std() == pytest.approx(spread / np.sqrt(2000), rel=0.05)
 
 
