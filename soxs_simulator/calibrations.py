@@ -14,6 +14,12 @@ from .simulation import simulate
 from .specs import DETECTORS, NIR, H2rgSpec
 
 DEFAULT_START = "2026-03-15T18:00:00"
+DETLIN_SERIES = {
+    "VIS": ((1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0), 0.35),
+    "NIR": ((10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0), 0.25),
+}
+"""Exposure times and lamp brightness of the linearity series of each arm."""
+
 DEFAULT_MODE = {"VIS": "Slow High Gain", "NIR": "Nondest", "ACQ": "Normal"}
 
 
@@ -105,15 +111,15 @@ def simulate_dark(
 
 def simulate_detlin(
     out: str | Path,
-    factory: SourceFactory,
     arm: str = "VIS",
-    times_s: Sequence[float] = (1.0, 2.0, 4.0, 8.0, 16.0, 24.0),
+    times_s: Sequence[float] | None = None,
     read_mode: str | None = None,
-    lamp_scale: float = 1.0,
+    lamp_scale: float | None = None,
     seed: int = 1,
     detector_seed: int = 0,
     start: str = DEFAULT_START,
     cosmic_rays: bool = True,
+    factory: SourceFactory | None = None,
 ) -> list[Path]:
     """Simulate a detector-linearity series: lamp-off frames and a pair of flats per time.
 
@@ -121,15 +127,20 @@ def simulate_detlin(
     ----------
     out : path
         Directory for the raw files and ``truth/``.
-    factory : callable
-        Makes the source of scenes.
     arm : {'VIS', 'NIR'}
         VIS: three biases and lamp-on pairs; NIR: lamp-off and lamp-on pairs per DIT.
-    times_s : sequence of float
-        Exposure times (NIR: DITs).
-    lamp_scale : float
+    times_s : sequence of float, optional
+        Exposure times (NIR: DITs); by default a series from a few per cent to all of the full well.
+    lamp_scale : float, optional
         Brightness of the lamp against the nominal flat.
+    factory : callable, optional
+        Makes another source of scenes than the optics of the instrument.
+
+    The other parameters are those of :func:`simulate_bias`.
     """
+    default_times, default_scale = DETLIN_SERIES[arm]
+    times_s = default_times if times_s is None else times_s
+    lamp_scale = default_scale if lamp_scale is None else lamp_scale
     plan = detlin_set(arm, times_s, read_mode, start, lamp_scale, seed=seed)
     run = Run(seed, detector_seed, cosmic_rays=cosmic_rays)
     return simulate(plan, out, run, factory)

@@ -87,9 +87,16 @@ def expose_ccd(
         "ron_e": settings.mode.ron_e,
         "ron_with_rounding_e": settings.mode.total_ron_e,
         "row_drift_e": ROW_DRIFT_E,
-        "saturated_pixels": int(np.count_nonzero(pixels == ADC_MAX)),
+        "saturated_pixels": int(np.count_nonzero(pixels >= saturation_adu(spec, settings, level))),
     }
     return RawPixels(pixels, hits, truth)
+
+
+def saturation_adu(spec: CcdSpec, settings: CcdSettings, level_adu: float) -> float:
+    """Return the raw value from which a pixel is full, in the well or in the converter."""
+    loss = spec.nonlinearity_per_e * spec.full_well_e if settings.nonlinear else 0.0
+    full_e = spec.full_well_e * (1 - loss) - 5 * settings.mode.ron_e
+    return min(ADC_MAX, level_adu + full_e / settings.mode.conad_e_per_adu)
 
 
 def _hits(spec: CcdSpec, settings: CcdSettings, rng: np.random.Generator) -> CosmicHits:

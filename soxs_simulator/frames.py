@@ -179,10 +179,11 @@ def _plan_truth(exposure: Exposure) -> dict[str, object]:
 class Observatory:
     """Takes frames one after the other, asking the optics once for equal requests."""
 
-    def __init__(self, out: Path, run: Run, source: SceneSource | None = None) -> None:
+    def __init__(self, out: Path, run: Run, factory: SourceFactory) -> None:
         self._out = out
         self._run = run
-        self._source = source
+        self._factory = factory
+        self._source: SceneSource | None = None
         self._last: tuple[SceneRequest, ExposureScene] | None = None
 
     def take(self, exposure: Exposure) -> FrameRecord:
@@ -197,8 +198,7 @@ class Observatory:
         return self._scene(scene_request(exposure, self._run))
 
     def _scene(self, request: SceneRequest) -> ExposureScene:
-        if self._source is None:
-            raise ValueError(f"a {request.kind} frame needs a source of scenes")
+        self._source = self._source or self._factory()
         if self._last is None or self._last[0] != request:
             self._last = (request, self._source.scene(request))
         return self._last[1]
@@ -208,7 +208,7 @@ def take_frames(
     exposures: Iterable[Exposure],
     out: Path,
     run: Run,
-    factory: SourceFactory | None = None,
+    factory: SourceFactory,
     workers: int = 1,
 ) -> list[FrameRecord]:
     """Make raw files, in this process or in several.
@@ -224,14 +224,15 @@ def take_frames(
         Directory of the raw files.
     run : Run
         Seeds and switches.
-    factory : callable, optional
-        Makes the source of scenes; must be picklable when ``workers`` > 1.
+    factory : callable
+        Makes the source of scenes when the first lit frame of the spectrograph asks for it; must
+        be picklable when ``workers`` > 1.
     workers : int
         Number of processes.
     """
     plans = list(exposures)
     if workers <= 1:
-        observatory = Observatory(out, run, factory() if factory else None)
+        observatory = Observatory(out, run, factory)
         return [observatory.take(plan) for plan in plans]
     with ProcessPoolExecutor(
         workers, get_context("spawn"), initializer=_start_worker, initargs=(out, run, factory)
@@ -261,8 +262,8 @@ def _cost(group: list[Exposure]) -> float:
 _worker: list[Observatory] = []
 
 
-def _start_worker(out: Path, run: Run, factory: SourceFactory | None) -> None:
-    _worker[:] = [Observatory(out, run, factory() if factory else None)]
+def _start_worker(out: Path, run: Run, factory: SourceFactory) -> None:
+    _worker[:] = [Observatory(out, run, factory)]
 
 
 def _take_set(plans: list[Exposure]) -> list[FrameRecord]:

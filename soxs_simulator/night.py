@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from .camera_stars import star_field, write_catalogue
-from .contract import SceneSource
 from .exposure import Exposure, parse_start
-from .frame_kinds import ARC_LAMPS
 from .frames import Run, SourceFactory
-from .scenes import OpticsScenes
+from .observations import FLEXURE_PX, lamp_set
 from .schedule import FrameSet, Observation, Planner, Target
-from .simulation import simulate
+from .simulation import OpticsOfRun, simulate
 from .sky_track import NightSky
 
 NIGHT_START = "2026-03-15T18:00:00"
 TWILIGHT_HOURS, DARK_SKY_HOURS = 5.1, 6.6
 """Hours from the first calibration to the sky flats and to the first observation."""
-FLEXURE_PX = 0.25
+
 
 FLUX_STANDARD = Target("LTT3218", 130.3956, -32.9428)
 TELLURIC_STANDARD = Target("HIP47013", 143.7, -27.4)
 SUPERNOVA = Target("SN2026XYZ", 150.1, -21.3)
 TRANSIENT = Target("AT2026ABC", 165.4, -35.2)
-
-
-@dataclass(frozen=True)
-class OpticsOfRun:
-    """A picklable factory: makes the optics of a run in whatever process it lands."""
-
-    run: Run
-
-    def __call__(self) -> SceneSource:
-        """Make the optics."""
-        return OpticsScenes(self.run.seed, self.run.ideal, self.run.drift)
 
 
 def simulate_night(
@@ -89,38 +75,27 @@ def night_plan(run: Run, small: bool = False, start: str = NIGHT_START) -> list[
     return planner.exposures
 
 
-def _arc(kind: str, slit: str, vis_s: float, nir_s: float) -> tuple[FrameSet, FrameSet]:
-    """One arc per arm, with the lamp-off twin in the NIR."""
-    return (
-        FrameSet("VIS", kind, 1, vis_s, slit=slit, lamps=ARC_LAMPS["VIS"]),
-        FrameSet("NIR", kind, 1, nir_s, slit=slit, lamps=ARC_LAMPS["NIR"], off_twins=True),
-    )
-
-
-def _flat(
-    kind: str, slit: str, frames: int, vis_s: float, nir_s: float, scale: float = 1.0
+def _both(
+    kind: str, frames: int, vis_s: float, nir_s: float, slit: str | None = None, scale: float = 1.0
 ) -> tuple[FrameSet, FrameSet]:
-    """Flats of the quartz lamp in both arms."""
-    lamp = ("QTH",)
+    """Lamp frames of both arms."""
     return (
-        FrameSet("VIS", kind, frames, vis_s, slit=slit, lamps=lamp, lamp_scale=scale),
-        FrameSet(
-            "NIR", kind, frames, nir_s, slit=slit, lamps=lamp, lamp_scale=scale, off_twins=True
-        ),
+        lamp_set(kind, "VIS", frames, vis_s, slit, lamp_scale=scale),
+        lamp_set(kind, "NIR", frames, nir_s, slit, lamp_scale=scale),
     )
 
 
 def _format_calibrations(planner: Planner) -> None:
     """Pinhole arcs and flats, multi-pinhole arcs."""
-    planner.calibrate(*_arc("pinhole_arc", "PINHOLE", 60.0, 20.0))
-    planner.calibrate(*_flat("pinhole_flat", "PINHOLE", 1, 30.0, 20.0))
-    planner.calibrate(*_arc("multi_pinhole_arc", "MULTPIN", 60.0, 20.0))
+    planner.calibrate(*_both("pinhole_arc", 1, 60.0, 20.0))
+    planner.calibrate(*_both("pinhole_flat", 1, 30.0, 20.0))
+    planner.calibrate(*_both("multi_pinhole_arc", 1, 60.0, 20.0))
 
 
 def _slit_flats(planner: Planner, frames: int) -> None:
     """Flats through the science slit and through the wide slit of the flux standards."""
-    planner.calibrate(*_flat("slit_flat", "SLIT1.0", frames, 20.0, 20.0))
-    planner.calibrate(*_flat("slit_flat", "SLIT5.0", frames, 12.0, 12.0, 0.35))
+    planner.calibrate(*_both("slit_flat", frames, 20.0, 20.0))
+    planner.calibrate(*_both("slit_flat", frames, 12.0, 12.0, "SLIT5.0", 0.35))
 
 
 def _small_calibrations(planner: Planner) -> None:
@@ -137,9 +112,9 @@ def _full_calibrations(planner: Planner) -> None:
     )
     planner.calibrate(FrameSet("NIR", "dark", 3, 10.0), FrameSet("ACQ", "dark", 3, 30.0))
     _format_calibrations(planner)
-    planner.calibrate(*_arc("slit_arc", "SLIT1.0", 30.0, 10.0))
+    planner.calibrate(*_both("slit_arc", 1, 30.0, 10.0))
     _slit_flats(planner, 5)
-    planner.calibrate(FrameSet("VIS", "slit_flat", 5, 20.0, slit="SLIT1.0", lamps=("D2",)))
+    planner.calibrate(lamp_set("slit_flat", "VIS", 5, 20.0, lamps=("D2",)))
     planner.wait_until(planner.start_ms + round(TWILIGHT_HOURS * 3.6e6))
     for name in ("r", "g"):
         planner.calibrate(FrameSet("ACQ", "img_flat", 3, 4.0, acq_filter=name))

@@ -68,12 +68,20 @@ def stored_form(data: NDArray) -> tuple[bytes, list[Card]]:
 
 def header_bytes(cards: Iterable[Card], datasum: int) -> bytes:
     """Header unit with a valid CHECKSUM for a data unit of the given sum."""
-    header = fits.Header([fits.Card(*card) for card in cards])
+    header = fits.Header([_fitting_card(*card) for card in cards])
     header["CHECKSUM"] = ("0" * 16, "HDU checksum")
     header["DATASUM"] = (str(datasum), "data unit checksum")
     text = header.tostring().encode("ascii")
     header["CHECKSUM"] = encode_checksum(ones_complement_sum(text, datasum))
     return header.tostring().encode("ascii")
+
+
+def _fitting_card(keyword: str, value: str | int | float | bool, comment: str) -> fits.Card:
+    """Card whose comment is cut to the room that a long value leaves."""
+    if isinstance(value, str):
+        used = max(len(f"{keyword} = '{value:<8}' / "), 33)
+        comment = comment[: max(fits.Card.length - used, 0)]
+    return fits.Card(keyword, value, comment)
 
 
 def write_raw(path: Path, data: NDArray, cards: Iterable[Card]) -> int:

@@ -33,6 +33,8 @@ class FrameSet:
     off_twins: bool = False
     acq_filter: str = "r"
     lamp_scale: float = 1.0
+    binning: tuple[int, int] = (1, 1)
+    read_mode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Observation:
     nod_throw_arcsec: float = 5.0
     jitter_arcsec: float = 0.0
     sky_offset_arcsec: float = 30.0
+    vis_binning: tuple[int, int] = (1, 1)
+    vis_read_mode: str = "Slow High Gain"
 
 
 class Planner:
@@ -131,7 +135,8 @@ class Planner:
             block=block,
             nexp=total,
             ndit=frame_set.ndit,
-            read_mode=DEFAULT_MODE[frame_set.arm],
+            binning=frame_set.binning,
+            read_mode=frame_set.read_mode or DEFAULT_MODE[frame_set.arm],
             slit=frame_set.slit,
             lamps=frame_set.lamps,
             lamp_scale=frame_set.lamp_scale,
@@ -184,6 +189,12 @@ class Planner:
         ndit = observation.nir_ndit if arm == "NIR" else 1
         exptime = observation.nir_dit_s if arm == "NIR" else observation.vis_exptime_s
         frame_set = FrameSet(arm, observation.kind, 1, exptime, ndit, observation.slit)
+        if arm == "VIS":
+            frame_set = replace(
+                frame_set,
+                binning=observation.vis_binning,
+                read_mode=observation.vis_read_mode,
+            )
         self._numbers[arm] += 1
         number = self._numbers[arm]
         jitter = stream(self._seed, "clock", arm, observation.kind, number).integers(0, 300)

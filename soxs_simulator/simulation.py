@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from .contract import SceneSource
 from .exposure import Exposure
 from .frames import Run, SourceFactory, take_frames
 from .truth import write_truth
+
+
+@dataclass(frozen=True)
+class OpticsOfRun:
+    """A picklable factory: makes the optics of a run in whatever process it lands."""
+
+    run: Run
+
+    def __call__(self) -> SceneSource:
+        """Make the optics."""
+        from .scenes import OpticsScenes
+
+        return OpticsScenes(self.run.seed, self.run.ideal, self.run.drift)
 
 
 def simulate(
@@ -29,7 +44,7 @@ def simulate(
     run : Run
         Seeds and switches.
     factory : callable, optional
-        Makes the source of scenes; needed for illuminated frames of the spectrograph.
+        Makes the source of scenes; by default the optics of the instrument.
     workers : int
         Number of processes; the files do not depend on it.
     common : mapping, optional
@@ -47,6 +62,12 @@ def simulate(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
+    taken = [plan.file_name for plan in plans if (out / plan.file_name).exists()]
+    if taken:
+        raise FileExistsError(
+            f"{out / taken[0]} exists: simulate into another directory or start at another time"
+        )
+    factory = factory or OpticsOfRun(run)
     records = take_frames(plans, out, run, factory, workers)
     write_truth(out, run, records, common)
     return [out / record.file for record in records]
