@@ -148,9 +148,9 @@ def _existing(path: Path) -> Path:
 
 def _hdu(extension: Extension) -> fits.ImageHDU | fits.BinTableHDU:
     from astropy.io import fits
-    from astropy.table import Table
 
-    if isinstance(extension.data, Table):
+    # Asking for the class would import astropy.table, which takes longer than writing an image.
+    if hasattr(extension.data, "colnames"):
         hdu = fits.BinTableHDU(extension.data, name=extension.name)
     else:
         hdu = fits.ImageHDU(extension.data, name=extension.name)

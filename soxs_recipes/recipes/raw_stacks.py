@@ -26,7 +26,7 @@ from soxs_recipes.products.raw import RawFrame
 # Memory for the rows of all frames that are held at one time.
 BUDGET_BYTES = 64 * 2**20
 # Rows from which the noise is judged before the frames are combined.
-NOISE_ROWS = 128
+NOISE_ROWS = 64
 
 
 class FrameNoise(NamedTuple):
@@ -125,19 +125,22 @@ def raised(frame: DetectorFrame, level_e: float) -> DetectorFrame:
     return replace(frame, flux=frame.flux + np.float32(level_e))
 
 
-def flag_outliers(frame: DetectorFrame, kappa: float, high: Quality, low: Quality) -> DetectorFrame:
+def flag_outliers(
+    frame: DetectorFrame, settings: OutlierSettings, high: Quality, low: Quality
+) -> DetectorFrame:
     """Flag the pixels that stand out from their surroundings.
 
     Parameters
     ----------
     frame : DetectorFrame
         A master frame.
-    kappa : float
-        Threshold in standard deviations of the master, where it has no signal of its own: a hot
-        pixel's photon noise must not hide it.
+    settings : OutlierSettings
+        Its threshold counts in standard deviations of the master where it has no signal of its
+        own: a hot pixel's photon noise must not hide it.
     high, low : Quality
         Bits for pixels above and below.
     """
-    typical = float(np.median(frame.variance[frame.good()]))
-    found = find_outliers(frame.flux, typical, frame.good(), OutlierSettings(kappa))
+    good = frame.good()
+    typical = float(np.median(frame.error[good])) ** 2
+    found = find_outliers(frame.flux, typical, good, settings)
     return frame.flag(found.high, high).flag(found.low, low)

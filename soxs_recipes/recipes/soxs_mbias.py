@@ -63,6 +63,7 @@ class SoxsMbias(SoxsRecipe):
         """Stack the bias frames and measure the master."""
         import numpy as np
 
+        from soxs_recipes.algorithms.bad_pixels import OutlierSettings
         from soxs_recipes.algorithms.bias_structure import structure_slopes
         from soxs_recipes.algorithms.pattern_noise import PatternNoise
         from soxs_recipes.algorithms.quality import Quality
@@ -82,7 +83,8 @@ class SoxsMbias(SoxsRecipe):
             stacked = raw_stacks.stack_raw(raws, run.settings, variance, levels_e, measures)
             prescan_e = np.mean([raw.level_e for raw in raws])
         master = raw_stacks.raised(stacked.frame(), np.mean(levels_e))
-        master = raw_stacks.flag_outliers(master, BAD_KAPPA, Quality.BAD_PIXEL, Quality.BAD_PIXEL)
+        limits = OutlierSettings(BAD_KAPPA, passes=1)
+        master = raw_stacks.flag_outliers(master, limits, Quality.BAD_PIXEL, Quality.BAD_PIXEL)
         good = master.good()
         slopes = structure_slopes(master.flux, good)
         bad = np.count_nonzero(master.quality)

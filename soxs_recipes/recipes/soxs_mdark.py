@@ -103,6 +103,7 @@ class SoxsMdark(SoxsRecipe):
         """Stack the dark frames and flag hot pixels."""
         import numpy as np
 
+        from soxs_recipes.algorithms.bad_pixels import OutlierSettings
         from soxs_recipes.algorithms.quality import Quality
         from soxs_recipes.products.detector_frames import planes
         from soxs_recipes.products.raw import open_raw_set
@@ -124,9 +125,8 @@ class SoxsMdark(SoxsRecipe):
         depths = [exptime_s**2 * len(group) for exptime_s, group in groups.items()]
         rates = len(masters) > 1
         master = as_rate(masters, depths) if rates else masters.popitem()[1]
-        master = raw_stacks.flag_outliers(
-            master, run.settings.hot_threshold, Quality.HOT, Quality.BAD_PIXEL
-        )
+        limits = OutlierSettings(run.settings.hot_threshold)
+        master = raw_stacks.flag_outliers(master, limits, Quality.HOT, Quality.BAD_PIXEL)
         hot = np.count_nonzero(master.quality & Quality.HOT)
         qc = {
             "MDARK MEDIAN": np.median(master.flux[master.good()]),
