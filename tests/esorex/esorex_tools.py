@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from typing import NamedTuple
 
 import pytest
@@ -25,6 +26,14 @@ def absent(what, package):
 def require(program, package):
     """Path of a program."""
     return shutil.which(program) or absent(program, package)
+
+
+def wait_for(condition, seconds=20.0):
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.005)
 
 
 class Done(NamedTuple):

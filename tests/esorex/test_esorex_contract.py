@@ -2,12 +2,14 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from esorex_tools import wait_for
 
 from soxs_recipes.recipes import RECIPES
 
@@ -92,6 +94,17 @@ def test_refused_input_leaves_nothing(recipe, package):
         assert "Traceback" not in done.out
     left = {path.name for path in package.directory.iterdir()}
     assert left == {"frame.dat", "bad.sof", "esorex.log"}
+
+
+def test_interrupted_run_leaves_nothing(package, simulated_sof):
+    recipe = RECIPES[0]
+    process = package.start(recipe._name, simulated_sof(recipe.declaration))
+    wait_for(lambda: any(package.directory.glob(".soxs-*")))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert f"[ ERROR ] {recipe._name}: Ended by SIGINT" in out
+    assert {path.name for path in package.directory.iterdir()} == {"esorex.log"}
 
 
 def run_with_esorex(package, recipe, sof):

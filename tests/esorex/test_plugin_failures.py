@@ -7,15 +7,9 @@ from pathlib import Path
 
 import pytest
 import toy_recipes
+from esorex_tools import wait_for
 
 from soxs_recipes.esorex import installation
-
-
-def wait_for(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.02)
 
 
 def running(number):
