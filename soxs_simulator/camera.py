@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera_bands import BANDS, Band
+from .camera_bands import Band, band
 from .camera_stars import StarField, star_field
 from .contract import ExposureScene
 from .exposure import Exposure, mjd
@@ -92,13 +92,13 @@ def camera_scene(exposure: Exposure, seed: int, detector_seed: int = 0) -> Expos
     detector_seed : int
         Seed of vignetting and dust, which belong to the camera.
     """
-    band = BANDS[exposure.acq_filter]
-    flat = illumination(band.name, detector_seed)
+    chosen = band(exposure.acq_filter)
+    flat = illumination(chosen.name, detector_seed)
     if exposure.kind == "img_flat":
         rate, truth = _twilight(exposure, seed)
     else:
-        rate, truth = _field(exposure, seed, band)
-    truth["illumination_filter"] = band.name
+        rate, truth = _field(exposure, seed, chosen)
+    truth["illumination_filter"] = chosen.name
     return ExposureScene("ACQ", exposure.kind, (rate * flat).astype(np.float32), {}, truth)
 
 
@@ -127,25 +127,27 @@ def _twilight(exposure: Exposure, seed: int) -> tuple[NDArray[np.float32], dict[
 
 
 def _field(
-    exposure: Exposure, seed: int, band: Band
+    exposure: Exposure, seed: int, chosen: Band
 ) -> tuple[NDArray[np.float32], dict[str, object]]:
     """Stars and night sky."""
     plate = true_plate(exposure, seed)
     field = star_field(seed, exposure.pointing.ra_deg, exposure.pointing.dec_deg)
     airmass = float(np.mean(exposure.pointing.airmass))
-    zero_point = band.zero_point + 0.03 * float(stream(seed, "zero", band.name).standard_normal())
-    flux = star_rates(field, replace(band, zero_point=zero_point), airmass)
+    zero_point = chosen.zero_point + 0.03 * float(
+        stream(seed, "zero", chosen.name).standard_normal()
+    )
+    flux = star_rates(field, replace(chosen, zero_point=zero_point), airmass)
     x, y = plate.pixel(*field.at(2000 + (mjd(exposure.start_ms) - 51544.5) / 365.25))
-    fwhm = _fwhm_px(exposure, band, airmass)
+    fwhm = _fwhm_px(exposure, chosen, airmass)
     image = moffat_stars(x, y, flux, fwhm)
-    sky = 10 ** (-0.4 * (band.sky - zero_point)) * SCALE_ARCSEC**2
+    sky = 10 ** (-0.4 * (chosen.sky - zero_point)) * SCALE_ARCSEC**2
     image += np.float32(sky)
     inside = (np.abs(x - plate.centre_px) < SIZE / 2) & (np.abs(y - plate.centre_px) < SIZE / 2)
     truth: dict[str, object] = {
         "plate": asdict(plate),
         "zero_point": zero_point,
-        "extinction": band.extinction,
-        "colour_term": band.colour_term,
+        "extinction": chosen.extinction,
+        "colour_term": chosen.colour_term,
         "airmass": airmass,
         "fwhm_px": fwhm,
         "sky_e_per_s": sky,
@@ -153,23 +155,23 @@ def _field(
             "x": np.round(x[inside], 4).tolist(),
             "y": np.round(y[inside], 4).tolist(),
             "rate_e_per_s": [float(f"{value:.6g}") for value in flux[inside]],
-            "magnitude": np.round(field.magnitudes[band.name][inside], 4).tolist(),
+            "magnitude": np.round(field.magnitudes[chosen.name][inside], 4).tolist(),
         },
     }
     return image, truth
 
 
-def star_rates(field: StarField, band: Band, airmass: float) -> NDArray[np.float64]:
+def star_rates(field: StarField, chosen: Band, airmass: float) -> NDArray[np.float64]:
     """Return the electrons per second of every star through the air and the filter."""
     colour = field.magnitudes["g"] - field.magnitudes["r"] - 0.5
-    instrumental = field.magnitudes[band.name] + band.colour_term * colour
-    return 10 ** (-0.4 * (instrumental + band.extinction * airmass - band.zero_point))
+    instrumental = field.magnitudes[chosen.name] + chosen.colour_term * colour
+    return 10 ** (-0.4 * (instrumental + chosen.extinction * airmass - chosen.zero_point))
 
 
-def _fwhm_px(exposure: Exposure, band: Band, airmass: float) -> float:
+def _fwhm_px(exposure: Exposure, chosen: Band, airmass: float) -> float:
     """Seeing at the airmass and wavelength of the frame, with 0.3 arcsec of the optics."""
     seeing = float(np.mean(exposure.pointing.seeing_arcsec)) * airmass**0.6
-    seeing *= (band.wavelength_nm / EXTINCTION_REFERENCE_NM) ** -0.2
+    seeing *= (chosen.wavelength_nm / EXTINCTION_REFERENCE_NM) ** -0.2
     return float(np.hypot(seeing, 0.3)) / SCALE_ARCSEC
 
 

@@ -38,3 +38,16 @@ BANDS = {
         Band("V", 551.0, 25.5, 0.13, -0.02, 21.6),
     )
 }
+
+
+def band(name: str) -> Band:
+    """Return a filter by its name.
+
+    Raises
+    ------
+    ValueError
+        The camera has no such filter.
+    """
+    if name not in BANDS:
+        raise ValueError(f"the camera has no filter {name!r}; use one of: {', '.join(BANDS)}")
+    return BANDS[name]

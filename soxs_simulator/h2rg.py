@@ -93,12 +93,12 @@ def _one_dit(
     science = poisson(rng, expected)
     counts[border, border] = science
     frame = fitted_charge(rng, ramp, counts, spec.read_noise_e)
+    drift = coloured_noise(rng, ramp.reads * spec.size).reshape(ramp.reads, spec.size)
     # The straight line through a ramp q t - beta (q t)^2 has the slope q - beta q^2.
     science *= science
     science *= np.float32(-beta)
     frame[border, border] += science
     _watch(spec, ramp, rng, expected, hits, beta, frame[border, border])
-    drift = coloured_noise(rng, ramp.reads * spec.size).reshape(ramp.reads, spec.size)
     frame += (spec.row_drift_e * (ramp.weights() @ drift)).astype(np.float32)[:, None]
     return frame
 

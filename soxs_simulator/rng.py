@@ -43,9 +43,9 @@ def coloured_noise(
     length = 2 * count
     frequency = np.fft.rfftfreq(length)[1:]
     shape = (rows, frequency.size)
-    amplitude = frequency ** (-exponent / 2)
     spectrum = np.zeros((rows, frequency.size + 1), dtype=complex)
-    spectrum[:, 1:] = amplitude * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
-    scale = np.sqrt(np.sum(np.abs(amplitude) ** 2)) * 2 / length
-    series = np.fft.irfft(spectrum, length, axis=1)[:, :count] / scale
-    return (series - series.mean(axis=1, keepdims=True)).astype(np.float32)
+    spectrum[:, 1:] = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    spectrum[:, 1:] *= frequency ** (-exponent / 2)
+    series = np.fft.irfft(spectrum, length, axis=1)[:, :count]
+    series -= series.mean(axis=1, keepdims=True)
+    return (series / series.std(axis=1, keepdims=True)).astype(np.float32)
