@@ -1,6 +1,6 @@
 """Time the recipes as a user starts them, and compare with the last figures.
 
-Each command runs in a process of its own, first once uncounted, then as often as asked; the median is
+Each command runs in a process of its own, once uncounted, then as often as asked; the median is
 kept. Figures go to ``benchmarks/figures.json``, which is not part of the repository.
 """
 

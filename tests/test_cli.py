@@ -47,6 +47,8 @@ def test_classify_prints_a_set_of_frames_and_says_what_it_leaves_out(simulated, 
 
 
 def test_import_of_the_command_is_light():
-    code = "import soxs_recipes.cli, sys; print([m for m in ('numpy', 'astropy') if m in sys.modules])"
+    code = (
+        "import soxs_recipes.cli, sys; print([m for m in ('numpy', 'astropy') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -29,7 +29,8 @@ class PatternNoise:
     """Strength of periodic patterns in each frame, measured while the frames are stacked.
 
     An accumulator for `stack`, made with ``PatternNoise.of(n_frames, shape)``. It holds each frame
-    averaged in bins of 5 x 5 pixels: 4 bytes per 25 pixels.
+    averaged in bins of 5 x 5 pixels: 4 bytes per 25 pixels. Of several frames the mean is taken off
+    first: what all share is structure that a master bias removes, and it would drown a pattern.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ class PatternNoise:
         """Take in one block of rows of all frames."""
         n, bins, columns = self.sums.shape
         values = _without_outliers(block.flux)
+        if n > 1:
+            values -= values.mean(axis=0)
         values = values.reshape(n, block.row_stop - block.row_start, -1)
         row = np.arange(block.row_start, min(block.row_stop, bins * _BIN))
         if not row.size:

@@ -75,7 +75,7 @@ def test_in_the_pass_of_a_stack(budget):
     shape = (203, 211)
     frames = np.stack([noise(seed, shape) for seed in range(4)])
     frames[2] += 0.5 * RON * np.sin(plane(0, 0.2, shape)).astype(np.float32)
-    expected = [pattern_noise_ratio(frame) for frame in frames]
+    expected = [pattern_noise_ratio(frame - frames.mean(axis=0)) for frame in frames]
     frames[1, 77, 50] = 4e4
     frames += np.arange(4, dtype=np.float32)[:, None, None] * 10
     measured = PatternNoise.of(4, shape)
@@ -89,3 +89,20 @@ def test_in_the_pass_of_a_stack(budget):
     )
     np.testing.assert_allclose(measured.ratios(), expected, rtol=0.02)
     assert np.argmax(measured.ratios()) == 2
+
+
+@pytest.mark.parametrize("amplitude", [0.0, 0.5])
+def test_what_all_frames_share_is_no_pattern(amplitude):
+    shape = (400, 405)
+    shared = 20 * np.sin(plane(0.3, 0.01, shape)).astype(np.float32)
+    frames = np.stack([noise(seed, shape) + shared for seed in range(5)])
+    frames[3] += amplitude * RON * np.sin(plane(0, 0.2, shape)).astype(np.float32)
+    patterns = PatternNoise.of(5, shape)
+    stack(
+        lambda a, b: (frames[:, a:b], None, None), 5, shape, noise=RON**2, accumulators=[patterns]
+    )
+    ratios = patterns.ratios()
+    if amplitude:
+        assert ratios[3] > np.delete(ratios, 3).max() + 1
+    else:
+        assert ratios == pytest.approx(WHITE_NOISE_RATIO, abs=0.06)

@@ -105,11 +105,11 @@ def test_a_smoothed_prescan_level_is_the_best(simulated, run_recipe):
 
 
 def test_a_periodic_pattern_is_seen(simulated, run_recipe):
-    """Beside the structure of the chip, which dominates the measure and is the same each night."""
+    """Beside the structure of the chip, which is ten times as strong and the same in all frames."""
     sets = (
         simulated("bias", arm="VIS", frames=3, seed=6),
         simulated("bias", arm="VIS", frames=3, seed=7),
-        simulated("bias", arm="VIS", frames=3, seed=6, fixed_pattern_e=3.0),
+        simulated("bias", arm="VIS", frames=3, seed=6, fixed_pattern_e=6.0),
     )
     calm, again, loud = (
         fits.getheader(run_recipe(SoxsMbias, (files, "BIAS_VIS"))["MASTER_BIAS_VIS"])[
@@ -117,8 +117,8 @@ def test_a_periodic_pattern_is_seen(simulated, run_recipe):
         ]
         for files in sets
     )
-    assert again == pytest.approx(calm, abs=0.02)
-    assert loud > calm + 0.03
+    assert again == pytest.approx(calm, abs=0.15)
+    assert loud > calm + 0.2
 
 
 def test_two_frames_are_enough_and_one_outlier_is_flagged_or_averaged(simulated, run_recipe):
