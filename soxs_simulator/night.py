@@ -9,7 +9,7 @@ from .exposure import Exposure, parse_start
 from .frames import Run, SourceFactory
 from .observations import FLEXURE_PX, lamp_set
 from .schedule import FrameSet, Observation, Planner, Target
-from .simulation import OpticsOfRun, simulate
+from .simulation import simulate
 from .sky_track import NightSky
 
 NIGHT_START = "2026-03-15T18:00:00"
@@ -55,8 +55,7 @@ def simulate_night(
     """
     run = run or Run()
     plans = night_plan(run, small, start)
-    factory = factory or OpticsOfRun(run)
-    files = simulate(plans, out, run, factory, workers, {"optics": dict(factory().truth())})
+    files = simulate(plans, out, run, factory, workers)
     _write_catalogues(Path(out), run, plans)
     return files
 

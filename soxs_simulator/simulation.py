@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .contract import SceneSource
 from .exposure import Exposure
-from .frames import Run, SourceFactory, take_frames
+from .frames import Run, SourceFactory
+from .observatory import take_frames
 from .truth import write_truth
 
 
@@ -31,7 +32,6 @@ def simulate(
     run: Run,
     factory: SourceFactory | None = None,
     workers: int = 1,
-    common: Mapping[str, object] | None = None,
 ) -> list[Path]:
     """Take the frames and write the truth.
 
@@ -47,8 +47,6 @@ def simulate(
         Makes the source of scenes; by default the optics of the instrument.
     workers : int
         Number of processes; the files do not depend on it.
-    common : mapping, optional
-        Truth of the whole night, for the manifest.
 
     Returns
     -------
@@ -62,12 +60,12 @@ def simulate(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    taken = [plan.file_name for plan in plans if (out / plan.file_name).exists()]
-    if taken:
+    present = [plan.file_name for plan in plans if (out / plan.file_name).exists()]
+    if present:
         raise FileExistsError(
-            f"{out / taken[0]} exists: simulate into another directory or start at another time"
+            f"{out / present[0]} exists: simulate into another directory or start at another time"
         )
     factory = factory or OpticsOfRun(run)
-    records = take_frames(plans, out, run, factory, workers)
-    write_truth(out, run, records, common)
-    return [out / record.file for record in records]
+    taken = take_frames(plans, out, run, factory, workers)
+    write_truth(out, run, taken.records, taken.optics)
+    return [out / record.file for record in taken.records]

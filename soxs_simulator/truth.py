@@ -23,7 +23,7 @@ def write_truth(
     out: Path,
     run: Run,
     records: Iterable[FrameRecord],
-    common: Mapping[str, object] | None = None,
+    optics: Mapping[str, object] | None = None,
 ) -> Path:
     """Write or extend the truth of a directory of raw frames.
 
@@ -35,8 +35,8 @@ def write_truth(
         Seeds and switches, kept per frame.
     records : iterable of FrameRecord
         The frames made.
-    common : mapping, optional
-        Truth of the whole night, under the manifest's key ``night``.
+    optics : mapping, optional
+        Truth of the optics (format, atmosphere, arc lines), under the manifest's key ``optics``.
 
     Returns
     -------
@@ -50,16 +50,17 @@ def write_truth(
         kinds = {str(r.truth["kind"]) for r in records if r.truth["arm"] == arm}
         _write_maps(folder, detector_maps(arm, run.detector_seed), kinds)
     _write_cosmics(folder / COSMICS, records)
-    return _write_manifest(folder / MANIFEST, run, records, common or {})
+    return _write_manifest(folder / MANIFEST, run, records, optics or {})
 
 
 def _write_manifest(
-    path: Path, run: Run, records: list[FrameRecord], common: Mapping[str, object]
+    path: Path, run: Run, records: list[FrameRecord], optics: Mapping[str, object]
 ) -> Path:
     """Merge the new frames into the manifest and write it, keys sorted."""
     manifest = json.loads(path.read_text()) if path.exists() else {}
     manifest.setdefault("frames", {})
-    manifest.setdefault("night", {}).update(common)
+    if optics:
+        manifest["optics"] = optics
     detectors = manifest.setdefault("detectors", {})
     for record in records:
         arm = str(record.truth["arm"])

@@ -12,7 +12,8 @@ from astropy.io import fits
 
 from soxs_simulator.calibrations import detector_set, simulate_bias, simulate_dark
 from soxs_simulator.cli import COMMANDS, main, parser
-from soxs_simulator.frames import Run, take_frames
+from soxs_simulator.frames import Run
+from soxs_simulator.observatory import take_frames
 from soxs_simulator.simulation import simulate
 
 
