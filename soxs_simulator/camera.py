@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .camera_bands import Band, band
 from .camera_stars import StarField, star_field
+from .camera_target import target_magnitudes, with_target
 from .contract import ExposureScene
 from .exposure import Exposure, mjd
 from .rng import stream
@@ -80,7 +81,9 @@ def true_plate(exposure: Exposure, seed: int) -> PlateModel:
     )
 
 
-def camera_scene(exposure: Exposure, seed: int, detector_seed: int = 0) -> ExposureScene:
+def camera_scene(
+    exposure: Exposure, seed: int, detector_seed: int = 0, ideal: bool = False
+) -> ExposureScene:
     """Return the light of one camera frame.
 
     Parameters
@@ -91,13 +94,15 @@ def camera_scene(exposure: Exposure, seed: int, detector_seed: int = 0) -> Expos
         Seed of the sky and of the pointing.
     detector_seed : int
         Seed of vignetting and dust, which belong to the camera.
+    ideal : bool
+        Standard stars follow their reference spectrum exactly.
     """
     chosen = band(exposure.acq_filter)
     flat = illumination(chosen.name, detector_seed)
     if exposure.kind == "img_flat":
         rate, truth = _twilight(exposure, seed)
     else:
-        rate, truth = _field(exposure, seed, chosen)
+        rate, truth = _field(exposure, seed, chosen, ideal)
     truth["illumination_filter"] = chosen.name
     return ExposureScene("ACQ", exposure.kind, (rate * flat).astype(np.float32), {}, truth)
 
@@ -127,11 +132,15 @@ def _twilight(exposure: Exposure, seed: int) -> tuple[NDArray[np.float32], dict[
 
 
 def _field(
-    exposure: Exposure, seed: int, chosen: Band
+    exposure: Exposure, seed: int, chosen: Band, ideal: bool
 ) -> tuple[NDArray[np.float32], dict[str, object]]:
     """Stars and night sky."""
     plate = true_plate(exposure, seed)
-    field = star_field(seed, exposure.pointing.ra_deg, exposure.pointing.dec_deg)
+    position = exposure.pointing.ra_deg, exposure.pointing.dec_deg
+    field = star_field(seed, *position)
+    target = target_magnitudes(exposure.target, seed, ideal)
+    if target:
+        field = with_target(field, target, *position)
     airmass = float(np.mean(exposure.pointing.airmass))
     zero_point = chosen.zero_point + 0.03 * float(
         stream(seed, "zero", chosen.name).standard_normal()
@@ -158,6 +167,8 @@ def _field(
             "magnitude": np.round(field.magnitudes[chosen.name][inside], 4).tolist(),
         },
     }
+    if target:
+        truth["target_magnitude"] = target[chosen.name]
     return image, truth
 
 

@@ -44,7 +44,8 @@ class Observatory:
         if exposure.kind in ("bias", "dark"):
             return None
         if exposure.arm == "ACQ":
-            return camera_scene(exposure, self._run.seed, self._run.detector_seed)
+            run = self._run
+            return camera_scene(exposure, run.seed, run.detector_seed, run.ideal)
         return self._scene(scene_request(exposure, self._run))
 
     def _scene(self, request: SceneRequest) -> ExposureScene:

@@ -14,6 +14,7 @@ from soxs_simulator.camera import SIZE, PlateModel, gnomonic, illumination, moff
 from soxs_simulator.camera_bands import BANDS
 from soxs_simulator.camera_frames import simulate_camera_flats, simulate_star_field
 from soxs_simulator.camera_stars import CATALOGUE_COLUMNS, star_field
+from soxs_simulator.camera_target import target_magnitudes
 from soxs_simulator.detector_maps import detector_maps
 
 RA, DEC = 150.1, -21.3
@@ -213,3 +214,25 @@ def test_twilight_flats_show_the_illumination_of_their_filter(tmp_path):
     assert np.hypot(*fitted[1:]) < 0.015  # the twilight gradient, at most 1 %
     assert np.std(ratio - design @ fitted) == pytest.approx((2 * 25_000) ** -0.5, rel=0.2)
     assert 20_000 < np.median(mean) < 36_000
+
+
+def test_target_magnitudes_are_those_of_its_spectrum():
+    found = target_magnitudes("PL_17", 1)  # f_nu falls as the frequency to the power 0.8
+    for name, band in BANDS.items():
+        expected = 17.0 - 2.5 * 0.8 * np.log10(band.wavelength_nm / 550.0)
+        assert found[name] == pytest.approx(expected, abs=0.01)
+    assert target_magnitudes("LTT3218", 1, ideal=True)["V"] == pytest.approx(11.86, abs=0.05)
+    assert target_magnitudes("nobody", 1) == {}
+
+
+def test_target_stands_where_the_telescope_points(tmp_path):
+    (file,) = simulate_star_field(tmp_path, RA, DEC, ("g",), 30.0, target="PL_17")
+    truth = json.loads((tmp_path / "truth" / "manifest.json").read_text())["frames"][file.name]
+    table = stars(truth)
+    assert truth["scene"]["target_magnitude"] == pytest.approx(17.12, abs=0.02)
+    assert table["magnitude"][-1] == pytest.approx(truth["scene"]["target_magnitude"], abs=1e-3)
+    x, y = table["x"][-1], table["y"][-1]
+    assert np.hypot(x - 511.5, y - 511.5) < 15 / 0.205
+    patch, _, _ = cutout(electrons(file, truth), x, y, 12)
+    net = patch.sum() - truth["scene"]["sky_e_per_s"] * 30 * patch.size
+    assert net == pytest.approx(30 * table["rate_e_per_s"][-1], rel=0.04)

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from itertools import pairwise
-
 import numpy as np
 import pytest
-from astropy import units as u
-from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.io import fits
 from astropy.time import Time
-from astropy.utils import iers
 
-from soxs_simulator.calibrations import detector_set, detlin_set, simulate_bias, simulate_dark
-from soxs_simulator.camera_frames import simulate_star_field
-from soxs_simulator.contract import SCIENCE_SHAPE, ExposureScene
+from soxs_simulator.calibrations import detector_set, detlin_set
 from soxs_simulator.exposure import parse_start
-from soxs_simulator.frames import Run
 from soxs_simulator.headers import frame_cards
-from soxs_simulator.night import night_plan
-from soxs_simulator.observations import lamp_set, simulate_lamps, simulate_observation
-from soxs_simulator.raw_file import encode_checksum, ones_complement_sum
+from soxs_simulator.observations import lamp_set
 from soxs_simulator.schedule import Observation, Planner, Target
-from soxs_simulator.sky_track import NightSky, airmass, horizon
+from soxs_simulator.sky_track import NightSky
 
 START = parse_start("2026-03-16T01:00:00")
 STAR = Target("LTT3218", 130.3956, -32.9428)
@@ -351,114 +339,3 @@ def test_times_and_names_agree():
     assert header(detector_set("dark", "NIR", 10.0, 1)[0])["ORIGFILE"] == (
         "SOXS_GEN_DARK_NIR_074_0001.fits"
     )
-
-
-@pytest.mark.parametrize("hours", [0.0, 2.5, 5.0])
-def test_track_against_astropy(hours):
-    when = START + round(hours * 3.6e6)
-    with iers.conf.set_temp("auto_download", False):
-        site = EarthLocation.from_geodetic(-70.7377 * u.deg, -29.2567 * u.deg, 2375 * u.m)
-        time = Time(when / 1000, format="unix")
-        star = SkyCoord(STAR.ra_deg * u.deg, STAR.dec_deg * u.deg)
-        expected = star.transform_to(AltAz(obstime=time, location=site))
-    altitude, azimuth, parallactic = horizon(STAR.ra_deg, STAR.dec_deg, time.mjd)
-    assert altitude == pytest.approx(expected.alt.deg, abs=0.4)  # precession is left out
-    apart = (azimuth + 180 - expected.az.deg + 180) % 360 - 180
-    assert apart * np.cos(np.radians(altitude)) == pytest.approx(0, abs=0.4)
-    assert airmass(altitude) == pytest.approx(float(expected.secz), rel=0.012)
-    # The parallactic angle by sines: sin q = sin(azimuth) cos(latitude) / cos(declination).
-    sine = np.sin(np.radians(azimuth)) * np.cos(np.radians(29.2567))
-    sine /= np.cos(np.radians(STAR.dec_deg))
-    assert np.sin(np.radians(parallactic)) == pytest.approx(sine, abs=1e-6)
-
-
-def test_pointing_and_flexure_follow_the_track():
-    plans = [plan for plan in observed("object_stare", cycles=30) if plan.arm == "VIS"]
-    shifts = np.array([plan.flexure_px for plan in plans])
-    sag = np.array([np.cos(np.radians(plan.pointing.altitude_deg)) for plan in plans])
-    assert np.allclose(np.hypot(*shifts.T), 0.25 * sag)
-    cards = [header(plan) for plan in plans]
-    assert len({card["INS AFC1 POS1"] for card in cards}) > 25
-    seeing = [card["TEL AMBI FWHM START"] for card in cards]
-    assert 0.5 < min(seeing) < max(seeing) < 1.4
-    assert cards[0]["TEL AIRM END"] == pytest.approx(cards[1]["TEL AIRM START"], abs=0.01)
-
-
-@pytest.mark.parametrize(("small", "least"), [(True, 25), (False, 46)])
-def test_plan_of_a_night(small, least):
-    plans = night_plan(Run(), small)
-    assert len(plans) >= least
-    assert len({plan.file_name for plan in plans}) == len(plans)
-    assert {plan.arm for plan in plans} == {"VIS", "NIR", "ACQ"}
-    for arm in ("VIS", "NIR", "ACQ"):
-        own = [plan for plan in plans if plan.arm == arm]
-        assert sorted(plan.number for plan in own) == list(range(1, len(own) + 1))
-        busy = sorted((plan.start_ms, plan.start_ms + 1000 * plan.exptime_s) for plan in own)
-        assert all(end <= start for (_, end), (start, _) in pairwise(busy))
-    templates = {}
-    for plan in plans:
-        key = (plan.arm, plan.frame_kind.template[plan.arm], plan.template_start_ms, plan.lamps)
-        templates.setdefault(key, []).append(plan)
-    for group in templates.values():
-        assert [plan.expno for plan in group] == list(range(1, group[0].nexp + 1))
-    airmasses = [plan.pointing.airmass[0] for plan in plans if plan.frame_kind.on_sky]
-    assert max(airmasses) < 2.0
-    assert Run().seed == 1
-    assert [p.file_name for p in night_plan(Run(seed=2), small)] != [p.file_name for p in plans]
-
-
-class FlatLight:
-    """A uniform rate and a card of its own, without any optics."""
-
-    def scene(self, request):
-        rate = np.full(SCIENCE_SHAPE[request.arm], 50.0, np.float32)
-        cards = {"ESO TEL AMBI IWV START": 2.5}
-        return ExposureScene(request.arm, request.kind, rate, cards, {"nod": request.nod_arcsec})
-
-    def truth(self):
-        return {}
-
-
-@pytest.fixture(scope="module")
-def one_of_each(tmp_path_factory):
-    out = tmp_path_factory.mktemp("frames")
-    simulate_bias(out, frames=1, binning="2x1")
-    simulate_dark(out, frames=1)
-    simulate_dark(out, "ACQ", frames=1)
-    simulate_star_field(out, start="2026-03-16T03:00:00", target="A rather long name of a field")
-    sets = [lamp_set("multi_pinhole_arc", arm, 1, 20.0) for arm in ("VIS", "NIR")]
-    simulate_lamps(out, *sets, start="2026-03-15T20:00:00", factory=FlatLight)
-    simulate_observation(
-        out, Observation("object_nod", STAR, "SLIT1.0", 60.0, 30.0, 2), factory=FlatLight
-    )
-    return out
-
-
-def test_fitsverify_finds_nothing(one_of_each):
-    if not shutil.which("fitsverify"):
-        pytest.skip("fitsverify is not installed")
-    files = [*one_of_each.glob("*.fits"), *one_of_each.glob("truth/*.fits")]
-    assert len(files) > 16
-    result = subprocess.run(["fitsverify", "-q", *files], capture_output=True, text=True)
-    lines = [line for line in result.stdout.splitlines() if line.strip()]
-    assert len(lines) == len(files)
-    assert all(line.startswith("verification OK") for line in lines)
-
-
-def test_files_hold_their_pixels_checksums_and_cards(one_of_each):
-    for file in one_of_each.glob("*.fits"):
-        with fits.open(file, checksum=True) as hdus:
-            assert len(hdus) == 1
-            assert hdus[0].verify_checksum() == hdus[0].verify_datasum() == 1
-            assert hdus[0].data.dtype.name in ("uint16", "float32")
-    science = [fits.getheader(file) for file in one_of_each.glob("SOXS.2026-03-16T01*.fits")]
-    assert len(science) == 4
-    assert all(card["ESO TEL AMBI IWV START"] == 2.5 for card in science)
-
-
-def test_checksum_arithmetic_by_hand():
-    words = [0xFFFFFFFF, 0x00000002, 0x80000000, 0x80000001]
-    total = sum(words) % 0xFFFFFFFF
-    assert ones_complement_sum(b"".join(w.to_bytes(4, "big") for w in words)) == total
-    text = encode_checksum(868229149)  # the worked example of the FITS standard, appendix J
-    assert text == "hcHjjc9ghcEghc9g"
