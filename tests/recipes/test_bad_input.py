@@ -199,7 +199,8 @@ def command(*arguments):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_directory_not_writable_for_an_ordinary_user(place, bias):
+@pytest.mark.parametrize("home", ["own", "of somebody else"])
+def test_directory_not_writable_for_an_ordinary_user(home, place, bias, tmp_path):
     out = place / "out"
     out.mkdir(mode=0o555)
     sof = write_sof(place, tagged(bias))
@@ -209,6 +210,7 @@ def test_directory_not_writable_for_an_ordinary_user(place, bias):
         (shared / "out").chmod(0o555)
         done = subprocess.run(
             [sys.executable, "-c", UNPRIVILEGED, str(shared), str(shared / sof.name)],
+            env={**os.environ, "HOME": str(shared if home == "own" else tmp_path)},
             capture_output=True,
             text=True,
             check=False,
@@ -227,7 +229,6 @@ UNPRIVILEGED = """
 import os, sys
 from soxs_recipes.cpl_bridge.runner import cli
 import astropy.io.fits, scipy.ndimage, soxs_recipes.recipes.raw_stacks
-os.environ["HOME"] = sys.argv[1]
 os.setgid(65534)
 os.setuid(65534)
 options = ["--output-dir=" + sys.argv[1] + "/out", "--log-level=off"]

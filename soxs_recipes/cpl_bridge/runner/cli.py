@@ -207,7 +207,7 @@ def _recipe_config(
 ) -> dict[str, Value]:
     stated = values["recipe-config"]
     file = _path(values, "recipe-config") if stated else options.user_file(recipe.name)
-    if not file.is_file():
+    if not rcfile.is_readable(file):
         if stated:
             raise UsageError(
                 f"'--recipe-config={stated}' was specified, but the file could not be found."
@@ -220,7 +220,7 @@ def _recipe_config(
 
 def _report_config(values: Mapping[str, Value]) -> None:
     file = options.config_file(values)
-    if not file.is_file():
+    if not rcfile.is_readable(file):
         return
     messages.info(f"Read config file '{file}'.")
     for key in options.unread_keys(file):

@@ -273,9 +273,10 @@ def resolve(given: Mapping[str, Value], environ: Mapping[str, str]) -> dict[str,
     """
     stated = {**from_environment(environ), **given}
     file = config_file(stated)
-    if stated.get("config") and not file.is_file():
+    readable = rcfile.is_readable(file)
+    if stated.get("config") and not readable:
         raise UsageError(f"'--config={file}' was specified, but the file could not be found.")
-    filed = from_rc(file) if file.is_file() else {}
+    filed = from_rc(file) if readable else {}
     return {option.alias: option.default for option in OPTIONS} | filed | stated
 
 

@@ -71,6 +71,11 @@ def parse_rc(text: str, file: str | Path = "") -> list[Entry]:
     return entries
 
 
+def is_readable(file: Path) -> bool:
+    """Whether a file is there for this user; a home of somebody else's counts as empty."""
+    return os.access(file, os.R_OK) and file.is_file()
+
+
 def read_rc(file: str | Path) -> list[Entry]:
     """Read a configuration file.
 
