@@ -33,12 +33,15 @@ class ReferenceLevel:
         Standard error of the level of one pixel.
     is_measured : bool
         False if there was nothing to measure it with and it is taken as zero.
+    noise_adu : float
+        Read noise of the pixels it was measured in; NaN where there are none.
     """
 
     row_adu: np.ndarray
     column_adu: np.ndarray
     error_adu: float
     is_measured: bool = True
+    noise_adu: float = float("nan")
 
     def subtract(self, pixels_adu: np.ndarray, first_row: int) -> np.ndarray:
         """Rows of the trimmed frame, starting at `first_row`, without their level."""
@@ -94,7 +97,9 @@ class Arm(ABC):
             ndit=int(readout.header_number(header, kw.NDIT) or 1),
         )
 
-    def noise_model(self, read_noise_e: float, ndit: int = 1) -> NoiseModel:
+    def noise_model(
+        self, read_noise_e: float, ndit: int = 1, photon_factor: float | None = None
+    ) -> NoiseModel:
         """Variance of a frame as a function of its signal.
 
         Parameters
@@ -103,6 +108,9 @@ class Arm(ABC):
             Read noise of one frame, after averaging its integrations.
         ndit : int
             Integrations averaged into it; a CCD frame has one.
+        photon_factor : float, optional
+            Photon variance of one integration per electron, where the read-out makes it differ
+            from 1; the arm's default unless measured.
         """
         from soxs_recipes.algorithms.variance import CcdNoise
 

@@ -65,11 +65,17 @@ class NirArm(Arm):
         rows, columns = frame_readout.science_rows, frame_readout.science_columns
         variance = np.mean(measured.offset_error**2) + np.mean(measured.drift_error**2)
         return ReferenceLevel(
-            measured.drift[rows], measured.offset[columns], float(np.sqrt(variance))
+            measured.drift[rows],
+            measured.offset[columns],
+            float(np.sqrt(variance)),
+            noise_adu=measured.noise,
         )
 
-    def noise_model(self, read_noise_e: float, ndit: int = 1) -> NoiseModel:
+    def noise_model(
+        self, read_noise_e: float, ndit: int = 1, photon_factor: float | None = None
+    ) -> NoiseModel:
         """Noise of a ramp, averaged over its NDIT integrations."""
         from soxs_recipes.algorithms.variance import RampNoise
 
-        return RampNoise(read_noise_e * ndit**0.5, PHOTON_FACTOR, ndit)
+        factor = PHOTON_FACTOR if photon_factor is None else photon_factor
+        return RampNoise(read_noise_e * ndit**0.5, factor, ndit)

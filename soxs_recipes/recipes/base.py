@@ -43,6 +43,8 @@ class Result:
         Exposure time that the product stands for.
     units : mapping of str to str
         Units of extensions where they are not the declared ones.
+    steps : tuple of str
+        What was done to the raw frames, in order; written as HISTORY.
     """
 
     product: Product
@@ -50,6 +52,7 @@ class Result:
     qc: Mapping[str, Value | None]
     exptime_s: float
     units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,7 +199,10 @@ class SoxsRecipe(cpl.ui.PyRecipe):
             PIPELINE_ID,
             DICTIONARY_ID,
         )
-        return _astropy_header(cards, path.name)
+        header = _astropy_header(cards, path.name)
+        for step in result.steps:
+            header.add_history(step)
+        return header
 
 
 def _readable_by_cpl(

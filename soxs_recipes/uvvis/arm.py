@@ -50,4 +50,9 @@ class VisArm(Arm):
 
         _, columns = frame_readout.science_shape
         prescan = prescan_level(raw_adu[:, frame_readout.prescan_columns], method)
-        return ReferenceLevel(prescan.level, np.zeros(columns, "f4"), float(prescan.error.mean()))
+        return ReferenceLevel(
+            prescan.level,
+            np.zeros(columns, "f4"),
+            float(prescan.error.mean()),
+            noise_adu=prescan.read_noise,
+        )

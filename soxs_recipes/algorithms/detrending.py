@@ -1,0 +1,130 @@
+"""The steps between a raw frame and electrons with an error, each a pure function.
+
+Their order is that of `soxs_recipes.recipes.detrending`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import median_filter
+
+from soxs_recipes.algorithms.combining import median_inefficiency
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.linearity import Linearity
+from soxs_recipes.algorithms.quality import Quality, QualityArray
+from soxs_recipes.algorithms.variance import NoiseModel
+
+Image = NDArray[np.float32]
+
+# Up to this multiple of the read-noise variance the photon noise is taken from the surroundings.
+_FAINT = 4.0
+
+
+def level_quality(
+    signal_adu: Image, saturation_adu: ArrayLike, linearity: Linearity | None = None
+) -> QualityArray:
+    """Flag the pixels that are full, or beyond the range in which the response is known.
+
+    Parameters
+    ----------
+    signal_adu : ndarray, shape (rows, nx)
+        Signal above the zero level, before any correction.
+    saturation_adu : float or ndarray
+        Level above zero at which the converter is full.
+    linearity : Linearity, optional
+        Adds the levels measured on the detector.
+
+    Returns
+    -------
+    ndarray of uint16
+        Bits ``SATURATED`` and ``NONLINEAR``.
+    """
+    full = signal_adu >= np.asarray(saturation_adu, dtype=np.float32)
+    if linearity is None:
+        return full * np.uint16(Quality.SATURATED)
+    full |= signal_adu >= np.float32(linearity.saturation_adu)
+    beyond = signal_adu > np.float32(linearity.valid_to_adu)
+    return full * np.uint16(Quality.SATURATED) | beyond * np.uint16(Quality.NONLINEAR)
+
+
+def expected_signal(flux: Image, faint_below: float) -> Image:
+    """Estimate the signal whose photon noise a pixel has.
+
+    A bright pixel tells its own signal. In a faint one read noise rules; its own value, cut at
+    zero, would make the variance too large on average (by 12 % where there is no signal and the
+    read noise is 3 electrons), and not cut it could vanish. There the median of 3 x 3 pixels is
+    taken, with its sign.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (ny, nx)
+        Electrons above the zero level.
+    faint_below : float
+        Median below which a pixel is faint.
+    """
+    around = median_filter(flux, 3, mode="nearest")
+    return np.where(around < np.float32(faint_below), around, flux)
+
+
+def signed_variance(noise: NoiseModel, signal_e: Image) -> Image:
+    """Variance of single frames for a signal that noise may have made negative.
+
+    The model is continued below zero as an odd function about its value at zero, so that a mean
+    signal of zero gives the read noise without bias; at least half of that is kept.
+    """
+    at_zero = noise.variance(0.0)
+    above = noise.variance(np.abs(signal_e))
+    return np.where(signal_e < 0, np.maximum(2 * at_zero - above, at_zero / 2), above)
+
+
+def mean_with_noise(
+    flux: Image,
+    quality: QualityArray,
+    count: ArrayLike,
+    noise: NoiseModel,
+    is_median: bool = False,
+) -> DetectorFrame:
+    """Give a combined signal its error: read noise, and photon noise of the signal above zero.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (ny, nx)
+        Mean of `count` frames in electrons above the zero level, dark and sky included.
+    quality : ndarray of uint16
+        Its quality.
+    count : array_like of int
+        Frames that entered each pixel; 0 is taken as 1.
+    noise : NoiseModel
+        Noise of one frame.
+    is_median : bool
+        Whether the frames were combined by a median, which is noisier than a mean.
+    """
+    frames = np.maximum(np.asarray(count), 1)
+    faint = _FAINT * float(noise.variance(0.0))
+    variance = signed_variance(noise, expected_signal(flux, faint)) / frames.astype(np.float32)
+    if is_median:
+        variance *= median_inefficiency(frames)
+    return DetectorFrame.from_variance(flux, variance, quality)
+
+
+def minus_dark(frame: DetectorFrame, dark: DetectorFrame, factor: float = 1.0) -> DetectorFrame:
+    """Subtract a dark; `factor` is the exposure time of the frame where the dark is a rate."""
+    return frame.minus(dark if factor == 1.0 else dark.times(factor))
+
+
+def with_bad_pixels(frame: DetectorFrame, bad_pixels: QualityArray) -> DetectorFrame:
+    """Add the bits of a bad-pixel map.
+
+    Raises
+    ------
+    FrameShapeError
+        If the map is not of the frame's shape.
+    """
+    empty = np.zeros(bad_pixels.shape, dtype=np.float32)
+    return frame.minus(DetectorFrame(empty, empty, bad_pixels))
+
+
+def flat_fielded(frame: DetectorFrame, flat: DetectorFrame) -> DetectorFrame:
+    """Divide by the pixel response; where there is none there is no data."""
+    return frame.divided_by(flat)

@@ -1,0 +1,359 @@
+"""The one path from raw frames to electrons with errors, used by every recipe after the masters.
+
+Order of the steps and of the error terms:
+
+1. trim to the pixels that see light and subtract the zero level of the frame's own prescan (VIS)
+   or reference pixels (NIR); a camera without either takes the level of its master bias;
+2. flag saturation, on the level before any correction, and levels beyond the measured response;
+3. correct the response (linearity), per frame, for it depends on the full signal;
+4. gain: electrons; NIR signals are those of one DIT;
+5. combine the frames; values that noise cannot explain (cosmic rays) are rejected;
+6. error: read noise, as measured in the frame's own prescan or reference pixels, and photon noise
+   of the signal above the zero level, dark and stray light included, each once;
+7. subtract the lamp-off frames, detrended the same way, or the structure of the bias (VIS) and
+   the dark (NIR; times the exposure time only where it is a rate); their variances add;
+8. divide by the pixel response where one is given;
+9. flag bad pixels. Nothing is interpolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from soxs_recipes.algorithms import detrending as steps
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.linearity import Linearity
+from soxs_recipes.algorithms.quality import QualityArray
+from soxs_recipes.algorithms.stacking import Band, StackSettings, join_readers, stack
+from soxs_recipes.algorithms.variance import NoiseModel
+from soxs_recipes.errors import SettingMismatchError
+from soxs_recipes.products.detector_frames import read_detector_frame
+from soxs_recipes.products.detector_tables import (
+    GainTable,
+    read_bad_pixels,
+    read_gain,
+    read_linearity,
+)
+from soxs_recipes.products.raw import RawFrame, open_raw_set
+from soxs_recipes.recipes import common_inputs as inputs
+from soxs_recipes.recipes.declarations import Input
+from soxs_recipes.recipes.raw_stacks import BUDGET_BYTES
+
+if TYPE_CHECKING:
+    from soxs_recipes.recipes.base import Run
+    from soxs_recipes.recipes.frames import InputFrame
+
+# Exposure times that differ by less are the same.
+_SAME_EXPTIME = 0.01
+
+
+@dataclass(frozen=True)
+class Dark:
+    """A master dark, of one exposure time or per second."""
+
+    frame: DetectorFrame
+    exptime_s: float
+    is_rate: bool
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """What the frames of a run are detrended with; None for what was not given."""
+
+    bias: DetectorFrame | None = None
+    dark: Dark | None = None
+    bad_pixels: QualityArray | None = None
+    linearity: Linearity | None = None
+    gain: GainTable | None = None
+    flat: DetectorFrame | None = None
+
+
+@dataclass(frozen=True)
+class Detrended:
+    """Frames of one kind, detrended and combined.
+
+    Attributes
+    ----------
+    frame : DetectorFrame
+        Electrons (NIR: of one DIT) with error and quality.
+    exptime_s : float
+        Exposure time in which they came (NIR: one DIT).
+    frames : tuple of InputFrame
+        The raw frames.
+    steps : tuple of str
+        What was applied, in order; for the header of the product.
+    noise : NoiseModel
+        Noise of one raw frame as used, electrons.
+    read_noise_e, gain_e_per_adu : float
+        Read noise of one raw frame and conversion factor as used.
+    """
+
+    frame: DetectorFrame
+    exptime_s: float
+    frames: tuple[InputFrame, ...]
+    steps: tuple[str, ...]
+    noise: NoiseModel
+    read_noise_e: float
+    gain_e_per_adu: float
+
+
+def detrended(
+    run: Run,
+    item: Input,
+    off: Input | None = None,
+    calibrations: Calibrations | None = None,
+) -> Detrended:
+    """Detrend and combine the frames of an input.
+
+    Parameters
+    ----------
+    run : Run
+        Its settings stack_method, kappa, iterations and reference are used.
+    item : Input
+        The frames, one or more of one exposure time.
+    off : Input, optional
+        Their lamp-off twins. Where there are none, the dark is subtracted.
+    calibrations : Calibrations, optional
+        Those of the run, read anew unless given.
+
+    Raises
+    ------
+    SettingMismatchError
+        If the frames, or they and their lamp-off twins, differ in exposure time.
+    """
+    calibrations = read_calibrations(run) if calibrations is None else calibrations
+    twins = () if off is None else run.inputs.of(off)
+    return _detrend(run, run.inputs.of(item), twins, calibrations)
+
+
+def detrend_one(run: Run, frame: InputFrame, calibrations: Calibrations | None = None) -> Detrended:
+    """Detrend a single exposure; see `detrended`. Its cosmic rays stay."""
+    calibrations = read_calibrations(run) if calibrations is None else calibrations
+    return _detrend(run, (frame,), (), calibrations)
+
+
+def read_calibrations(run: Run) -> Calibrations:
+    """Read the calibrations among the frames of a run, and say what is missing."""
+
+    def given(item: Input, read: Callable) -> object:
+        frame = run.inputs.one(item)
+        return None if frame is None else read(frame.path)
+
+    def plane(path: object) -> DetectorFrame:
+        return read_detector_frame(path)[0]
+
+    found = Calibrations(
+        bias=given(inputs.MASTER_BIAS_VIS, plane) or given(inputs.MASTER_BIAS_ACQ, plane),
+        dark=given(inputs.MASTER_DARK_NIR, _read_dark),
+        bad_pixels=given(inputs.BP_MAP, read_bad_pixels),
+        linearity=given(inputs.LINEARITY_TAB, read_linearity),
+        gain=given(inputs.GAIN_TAB, read_gain),
+        flat=given(inputs.MASTER_FLAT, plane),
+    )
+    if found.bias is None and run.arm.name in inputs.MASTER_BIAS_VIS.arms:
+        run.warning("No master bias: the structure of the bias stays in the frames")
+    return found
+
+
+def _read_dark(path: object) -> Dark:
+    from soxs_recipes.products.fits_input import open_fits
+
+    frame, header = read_detector_frame(path)
+    with open_fits(path) as hdus:
+        unit = str(hdus["FLUX"].header.get("BUNIT", ""))
+    return Dark(frame, float(header.get("EXPTIME", 0.0)), unit.replace(" ", "").endswith("/s"))
+
+
+def _detrend(
+    run: Run,
+    frames: Sequence[InputFrame],
+    twins: Sequence[InputFrame],
+    calibrations: Calibrations,
+) -> Detrended:
+    """All steps, in the order of this module's description."""
+    on = _combined(run, frames, calibrations)
+    frame, done = on.frame, list(on.steps)
+    if twins:
+        off = _combined(run, twins, calibrations)
+        _check_twins(on, off)
+        frame = frame.minus(off.frame)
+        done.append(f"lamp-off subtracted: {len(twins)} frame(s)")
+    else:
+        frame, subtracted = _without_zero_frames(run, frame, on.exptime_s, calibrations)
+        done += subtracted
+    if calibrations.flat is not None:
+        frame = steps.flat_fielded(frame, calibrations.flat)
+        done.append("divided by the pixel response")
+    if calibrations.bad_pixels is not None:
+        frame = steps.with_bad_pixels(frame, calibrations.bad_pixels)
+        done.append("bad pixels flagged from map")
+    return Detrended(
+        frame,
+        on.exptime_s,
+        tuple(frames),
+        tuple(done),
+        on.noise,
+        on.read_noise_e,
+        on.gain_e_per_adu,
+    )
+
+
+def _without_zero_frames(
+    run: Run, frame: DetectorFrame, exptime_s: float, calibrations: Calibrations
+) -> tuple[DetectorFrame, list[str]]:
+    """Subtract bias and dark; a camera's bias has given its level as the zero level already."""
+    done = []
+    bias, dark = calibrations.bias, calibrations.dark
+    if bias is not None:
+        level = _zero_level_e(run, calibrations)
+        frame = frame.minus(DetectorFrame(bias.flux - np.float32(level), bias.error, bias.quality))
+        done.append("bias structure subtracted")
+    if dark is not None:
+        if not dark.is_rate and abs(dark.exptime_s / exptime_s - 1) > _SAME_EXPTIME:
+            run.warning(
+                f"The master dark is of {dark.exptime_s:g} s, the frames are of {exptime_s:g} s: "
+                "hot pixels will not cancel"
+            )
+        frame = steps.minus_dark(frame, dark.frame, exptime_s if dark.is_rate else 1.0)
+        scale = f", rate times {exptime_s:g} s" if dark.is_rate else ""
+        done.append(f"dark subtracted{scale}")
+    return frame, done
+
+
+def _zero_level_e(run: Run, calibrations: Calibrations) -> float:
+    """Level of the bias where frames cannot measure their own, else 0."""
+    if calibrations.bias is None or run.arm.detector.has_reference:
+        return 0.0
+    return float(np.median(calibrations.bias.flux))
+
+
+def _combined(run: Run, frames: Sequence[InputFrame], calibrations: Calibrations) -> Detrended:
+    """Steps 1 to 6: frames of one kind as electrons with error, zero frames still in."""
+    exptime_s = _one_exptime(frames)
+    settings = run.settings
+    with open_raw_set(frames, run.arm, settings.reference) as raws:
+        conversion = _conversion(raws, run, calibrations)
+        combined = stack(
+            join_readers([_reader(raw, conversion) for raw in raws]),
+            len(raws),
+            raws[0].readout.science_shape,
+            StackSettings(settings.stack_method, settings.kappa, settings.iterations),
+            conversion.noise.variance,
+            budget=BUDGET_BYTES,
+        )
+    is_median = settings.stack_method == "median"
+    frame = steps.mean_with_noise(
+        combined.flux, combined.quality, combined.count, conversion.noise, is_median
+    )
+    done = (*conversion.steps, f"combined: {len(frames)} frame(s), {settings.stack_method}")
+    if len(frames) == 1:
+        done = conversion.steps
+    return Detrended(
+        frame,
+        exptime_s,
+        tuple(frames),
+        done,
+        conversion.noise,
+        conversion.read_noise_e,
+        conversion.gain_e_per_adu,
+    )
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    """From ADU to electrons, for all frames of a set."""
+
+    gain_e_per_adu: float
+    zero_adu: float
+    linearity: Linearity | None
+    noise: NoiseModel
+    read_noise_e: float
+    steps: tuple[str, ...]
+
+
+def _conversion(raws: Sequence[RawFrame], run: Run, calibrations: Calibrations) -> _Conversion:
+    readout, table = raws[0].readout, calibrations.gain
+    gain = readout.gain_e_per_adu if table is None else table.gain_e_per_adu
+    read_noise_e = float(np.mean([_read_noise_e(raw, gain, table) for raw in raws]))
+    factor = None if table is None else table.photon_factor
+    zero_e = _zero_level_e(run, calibrations)
+    done = [
+        f"zero level: {run.settings.reference}",
+        f"saturation flagged from {run.arm.detector.saturation_adu:g} ADU",
+    ]
+    if calibrations.linearity is not None:
+        done.append("linearity corrected by table")
+    done.append(f"gain {gain:.4g} e-/ADU from {'header' if table is None else 'table'}")
+    done.append(f"read noise {read_noise_e:.4g} e-")
+    return _Conversion(
+        gain,
+        zero_e / readout.gain_e_per_adu,
+        calibrations.linearity,
+        run.arm.noise_model(read_noise_e, readout.ndit, factor),
+        read_noise_e,
+        tuple(done),
+    )
+
+
+def _read_noise_e(raw: RawFrame, gain_e_per_adu: float, table: GainTable | None) -> float:
+    """Read noise of a frame, with the error of its zero level.
+
+    The frame's own reference pixels know it best: in the NIR it depends on the number of reads.
+    A gain table tells how much noisier the pixels that see light are.
+    """
+    own_e = raw.level.noise_adu * gain_e_per_adu
+    if table is not None:
+        known = np.isfinite(own_e) and np.isfinite(table.reference_noise_e)
+        ratio = own_e / table.reference_noise_e if known else 1.0
+        own_e = table.read_noise_e * ratio
+    elif not np.isfinite(own_e):
+        own_e = raw.readout.read_noise_e
+    return float(np.hypot(own_e, raw.level.error_adu * gain_e_per_adu))
+
+
+def _reader(raw: RawFrame, conversion: _Conversion) -> Callable[[int, int], Band]:
+    """Reader of rows of one frame: steps 1 to 4."""
+    per_e = np.float32(1 / raw.readout.gain_e_per_adu)
+    full = np.float32(raw.readout.detector.saturation_adu - 0.5)
+
+    def read(start: int, stop: int) -> Band:
+        signal = raw.rows(start, stop) * per_e
+        zero = raw.level.row_adu[start:stop, None] + raw.level.column_adu
+        quality = steps.level_quality(signal, full - zero, None)
+        if conversion.zero_adu:
+            signal -= np.float32(conversion.zero_adu)
+        if conversion.linearity is not None:
+            quality |= steps.level_quality(signal, np.inf, conversion.linearity)
+            signal = conversion.linearity.correct(signal)
+        return signal * np.float32(conversion.gain_e_per_adu), None, quality
+
+    return read
+
+
+def _one_exptime(frames: Sequence[InputFrame]) -> float:
+    first = frames[0].readout.exptime_s
+    for frame in frames:
+        if abs(frame.readout.exptime_s - first) > _SAME_EXPTIME * first:
+            raise SettingMismatchError(
+                "Frames of one kind differ in exposure time",
+                file=frame.path,
+                expected=f"{first:g} s, as in {frames[0].path.name}",
+                found=f"{frame.readout.exptime_s:g} s",
+                remedy="keep frames of one exposure time in the set",
+            )
+    return first
+
+
+def _check_twins(on: Detrended, off: Detrended) -> None:
+    if abs(off.exptime_s - on.exptime_s) > _SAME_EXPTIME * on.exptime_s:
+        raise SettingMismatchError(
+            "Lamp-off frames differ in exposure time from those with the lamp on",
+            file=off.frames[0].path,
+            expected=f"{on.exptime_s:g} s, as in {on.frames[0].path.name}",
+            found=f"{off.exptime_s:g} s",
+            remedy="give the lamp-off frames taken with them",
+        )
