@@ -18,9 +18,9 @@ WHITE_NOISE_RATIO = 1.461
 _BIN = 5
 # Amplitudes are limited to this many standard deviations of the noise amplitude.
 _AMPLITUDE_LIMIT = 100.0
-# Values beyond that many standard deviations are cosmic rays or bad pixels.
+# Bins beyond that many standard deviations hold cosmic rays or bad pixels.
 _KAPPA = 6.0
-# Number of values from which level and scatter of a block are taken.
+# Number of values from which the typical value of a block is taken.
 _SAMPLE = 2048
 
 
@@ -29,8 +29,8 @@ class PatternNoise:
     """Strength of periodic patterns in each frame, measured while the frames are stacked.
 
     An accumulator for `stack`, made with ``PatternNoise.of(n_frames, shape)``. It holds each frame
-    averaged in bins of 5 x 5 pixels: 4 bytes per 25 pixels. Of several frames the mean is taken off
-    first: what all share is structure that a master bias removes, and it would drown a pattern.
+    averaged in bins of 5 x 5 pixels: 4 bytes per 25 pixels. The median of several frames is taken
+    off first: what all share is structure that a master bias removes; it would drown a pattern.
 
     Parameters
     ----------
@@ -48,10 +48,7 @@ class PatternNoise:
     def update(self, block: Block) -> None:
         """Take in one block of rows of all frames."""
         n, bins, columns = self.sums.shape
-        values = _without_outliers(block.flux)
-        if n > 1:
-            values -= values.mean(axis=0)
-        values = values.reshape(n, block.row_stop - block.row_start, -1)
+        values = _filled(block.flux).reshape(n, block.row_stop - block.row_start, -1)
         row = np.arange(block.row_start, min(block.row_stop, bins * _BIN))
         if not row.size:
             return
@@ -63,7 +60,11 @@ class PatternNoise:
 
     def ratios(self) -> NDArray[np.float64]:
         """Return the ratio of each frame, shape (n,); see `pattern_noise_ratio`."""
-        return np.array([_ratio(image / _BIN**2) for image in self.sums])
+        images = self.sums / np.float32(_BIN**2)
+        if len(images) > 1:
+            images -= np.median(images[:, ::3, ::3], axis=(1, 2), keepdims=True)
+            images -= np.median(images, axis=0)
+        return np.array([_ratio(_without_outliers(image)) for image in images])
 
 
 def pattern_noise_ratio(frame: ArrayLike, good: ArrayLike | None = None) -> float:
@@ -95,13 +96,20 @@ def pattern_noise_ratio(frame: ArrayLike, good: ArrayLike | None = None) -> floa
     return float(noise.ratios()[0])
 
 
-def _without_outliers(flux: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Replace outliers and missing values (inf) of each frame, shape (n, pixels), by its mean."""
-    sample = flux[:, :: max(1, flux.shape[1] // _SAMPLE)]
-    sample = np.where(np.isfinite(sample), sample, np.float32(np.nan))
-    local = clipped_statistics(sample, axis=1, kappa=_KAPPA, iterations=4)
-    mean, limit = (part[:, None].astype(np.float32) for part in (local.mean, _KAPPA * local.sd))
-    return np.where(np.abs(flux - mean) <= limit, flux, mean)
+def _filled(flux: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Replace missing values (inf) of each frame, shape (n, pixels), by its typical value."""
+    present = np.isfinite(flux)
+    if present.all():
+        return flux
+    step = max(1, flux.shape[1] // _SAMPLE)
+    sample = np.where(present[:, ::step], flux[:, ::step], np.float32(np.nan))
+    return np.where(present, flux, median(sample, axis=1)[:, None].astype(np.float32))
+
+
+def _without_outliers(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Replace bins that a cosmic ray or bad pixel has spoilt by the mean of the others."""
+    calm = clipped_statistics(image, kappa=_KAPPA)
+    return np.where(np.abs(image - calm.mean) <= _KAPPA * calm.sd, image, calm.mean)
 
 
 def _ratio(image: NDArray[np.float32]) -> float:
