@@ -278,6 +278,11 @@ class Declaration:
         """Inputs that one arm takes."""
         return tuple(item for item in self.inputs if not item.arms or arm in item.arms)
 
+    @property
+    def measured(self) -> tuple[Qc, ...]:
+        """QC parameters of any of the recipe's arms."""
+        return tuple(item for item in self.qc if not item.arms or set(item.arms) & set(self.arms))
+
     def qc_of(self, arm: str) -> tuple[Qc, ...]:
         """QC parameters that one arm has."""
         return tuple(item for item in self.qc if not item.arms or arm in item.arms)

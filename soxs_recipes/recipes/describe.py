@@ -24,13 +24,9 @@ def description(declaration: Declaration) -> str:
     )
     parts += _section(
         "Quality control parameters",
-        (_qc_line(qc) for qc in _measured_qc(declaration)),
+        (_qc_line(qc) for qc in declaration.measured),
     )
     return "\n".join(parts)
-
-
-def _measured_qc(declaration: Declaration) -> Iterable[Qc]:
-    return (qc for qc in declaration.qc if not qc.arms or set(qc.arms) & set(declaration.arms))
 
 
 def _qc_line(qc: Qc) -> str:

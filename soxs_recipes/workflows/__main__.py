@@ -24,7 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     directory = arguments.directory or shipped_files()
     cascade = recipe_cascade()
-    contents = generated(cascade)
+    contents = {
+        name: text
+        for name, text in generated(cascade).items()
+        if (directory / name).parent.is_dir()
+    }
     found = faults(contents, cascade)
     if found:
         print("\n".join(found), file=sys.stderr)

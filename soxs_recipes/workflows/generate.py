@@ -13,9 +13,12 @@ from soxs_recipes.workflows.cascade import Cascade
 from soxs_recipes.workflows.lint import lint
 from soxs_recipes.workflows.oca import rules
 from soxs_recipes.workflows.oca_parser import parse
+from soxs_recipes.workflows.reference import reference
 from soxs_recipes.workflows.reflex import workflow
 
 XML, OCA = "soxs.xml", "soxs.oca"
+# Beside the workflow files in a checkout; not part of an installed package.
+REFERENCE = "../docs/recipes.md"
 REFLEX_TOKEN = "REFLEX_PATH_TO_REPLACE"
 ROOT_TOKEN = "ROOT_DATA_PATH_TO_REPLACE"
 CALIB_TOKEN = "CALIB_DATA_PATH_TO_REPLACE"
@@ -46,7 +49,8 @@ def recipe_cascade() -> Cascade:
 
 def generated(cascade: Cascade) -> dict[str, str]:
     """Content of the generated files by their names."""
-    return {XML: workflow(cascade), OCA: rules(cascade)}
+    page = reference(cascade.declarations)
+    return {XML: workflow(cascade), OCA: rules(cascade), REFERENCE: page}
 
 
 def faults(contents: dict[str, str], cascade: Cascade) -> list[str]:
