@@ -53,12 +53,11 @@ def simulated(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small_night(simulated):
-    """Raw frames of every kind that the recipes take, with their tags."""
-    files = [
-        *simulated("bias", arm="VIS", frames=5),
-        *simulated("dark", arm="NIR", frames=3, exptime_s=10.0),
-    ]
+def small_night(tmp_path_factory):
+    """Raw frames of the small simulated night, with their tags; its truth is in ``truth/``."""
+    from soxs_simulator.night import simulate_night
+
+    files = simulate_night(tmp_path_factory.mktemp("night"), small=True)
     return [(path, classify(read_header(path)).tag) for path in files]
 
 
