@@ -46,3 +46,217 @@ class Linearity:
         factor += np.float32(1)
         factor *= signal
         return factor
+
+
+class LinearityError(ValueError):
+    """The series does not hold enough levels of light for a linearity correction."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean signal of classes of pixels, each of one brightness, in exposures of rising length.
+
+    Parameters
+    ----------
+    powers : ndarray, shape (exposures, classes, degree + 1)
+        Means of m, m^2, ... less those without light, in ADU^k.
+    error : ndarray, shape (exposures, classes)
+        Standard error of the mean of m.
+    level : ndarray, shape (exposures, classes)
+        Mean signal with what is there without light; NaN where the class must not be used.
+    exptime_s : ndarray, shape (exposures,)
+        Exposure times.
+    """
+
+    powers: NDArray[np.float64]
+    error: NDArray[np.float64]
+    level: NDArray[np.float64]
+    exptime_s: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LinearityFit:
+    """A linearity correction and how well it holds.
+
+    Parameters
+    ----------
+    linearity : Linearity
+        The correction, its limit and the level up to which it was measured.
+    errors : tuple of float
+        Standard errors of the coefficients.
+    lamp : ndarray, shape (exposures,)
+        Brightness of the lamp in each exposure relative to their mean.
+    departure, residual : ndarray, shape (exposures, classes)
+        Relative deviation from a linear response before and after the correction; NaN where a
+        class was not used.
+    """
+
+    linearity: Linearity
+    errors: tuple[float, ...]
+    lamp: NDArray[np.float64]
+    departure: NDArray[np.float64]
+    residual: NDArray[np.float64]
+
+
+def brightness_classes(rate: NDArray[np.float32], faintest: float, number: int) -> NDArray:
+    """Sort pixels into classes of equal logarithmic width in brightness.
+
+    Parameters
+    ----------
+    rate : ndarray
+        Signal of each pixel, any unit; NaN for pixels to leave out.
+    faintest : float
+        Brightness from which pixels are used.
+    number : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of int
+        0 to number - 1; -1 for pixels that are not used.
+    """
+    used = rate > faintest
+    brightest = np.log(np.quantile(rate[used], 0.9999)) if used.any() else np.log(faintest) + 1
+    scale = number / max(brightest - np.log(faintest), 1e-6)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        index = (np.log(rate) - np.log(faintest)) * scale
+    index = np.where(used, index, -1).astype(np.int32)
+    return np.where(index < number, index, -1)
+
+
+def class_moments(
+    signal: NDArray[np.float32],
+    zero: NDArray[np.float32] | float,
+    classes: NDArray,
+    number: int,
+    degree: int,
+    noise_variance: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return one exposure's part of `Moments`: powers, error and level of each class.
+
+    Parameters
+    ----------
+    signal, zero : ndarray
+        Signal above the zero level with light and without, in ADU.
+    classes : ndarray of int
+        From `brightness_classes`; -1 leaves a pixel out.
+    number, degree : int
+        Classes, and coefficients of the correction.
+    noise_variance : float
+        Photon variance per ADU of the signal, for the error.
+    """
+    used = classes >= 0
+    chosen = classes[used]
+    count = np.maximum(np.bincount(chosen, minlength=number), 1)
+    light = signal[used].astype(np.float64)
+    dark = np.broadcast_to(zero, signal.shape)[used].astype(np.float64)
+
+    def mean(values: NDArray) -> NDArray:
+        return np.bincount(chosen, values, number) / count
+
+    powers = [mean(light**power - dark**power) for power in range(1, degree + 2)]
+    level = mean(light)
+    error = np.sqrt(np.maximum(noise_variance * level, 1.0) / count)
+    empty = np.bincount(chosen, minlength=number) < 30
+    return np.stack(powers, axis=1), error, np.where(empty, np.nan, level)
+
+
+def fit_linearity(
+    moments: Moments, degree: int, lamp_stability: float = 0.01, departure: float = 0.01
+) -> LinearityFit:
+    """Fit the polynomial that makes the response of all classes proportional to the light.
+
+    Parameters
+    ----------
+    moments : Moments
+        Classes of different brightness in one exposure share the lamp's drift, so that drift
+        and response can be told apart.
+    degree : int
+        Number of coefficients.
+    lamp_stability : float
+        Expected relative drift of the lamp between exposures (standard deviation).
+    departure : float
+        Departure of the uncorrected response that defines the linearity limit.
+
+    Raises
+    ------
+    LinearityError
+        If there are fewer exposures than the polynomial needs.
+    """
+    used = np.isfinite(moments.level) & (moments.level > 0)
+    used &= used.sum(axis=0) >= 2
+    if np.count_nonzero(used.any(axis=1)) < max(3, degree + 1):
+        raise LinearityError(
+            f"{max(3, degree + 1)} exposure times below saturation are needed, "
+            f"found {np.count_nonzero(used.any(axis=1))}"
+        )
+    scale = float(np.max(moments.level[used]))
+    solution, covariance, lamp, rates = _solve(moments, used, degree, scale, lamp_stability)
+    coefficients = solution / scale ** np.arange(1, degree + 1)
+    errors = np.sqrt(np.diag(covariance)) / scale ** np.arange(1, degree + 1)
+    expected = rates * (moments.exptime_s * lamp)[:, None]
+    corrected = moments.powers[..., 0] + moments.powers[..., 1:] @ coefficients
+    with np.errstate(invalid="ignore", divide="ignore"):
+        before = np.where(used, moments.powers[..., 0] / expected - 1, np.nan)
+        after = np.where(used, corrected / expected - 1, np.nan)
+    linearity = Linearity(
+        tuple(float(value) for value in coefficients),
+        linearity_limit(coefficients, departure, scale),
+        valid_to_adu=scale,
+    )
+    return LinearityFit(linearity, tuple(float(e) for e in errors), lamp, before, after)
+
+
+def linearity_limit(coefficients: ArrayLike, departure: float, highest: float) -> float:
+    """Signal at which the uncorrected response departs by a fraction; at most twice `highest`.
+
+    Infinity if it does not.
+    """
+    signal = np.linspace(0, 2 * highest, 20001)
+    factor = np.polynomial.Polynomial((1, *np.asarray(coefficients)))(signal)
+    off = np.abs(1 / factor - 1) >= departure
+    return float(signal[off.argmax()]) if off.any() else float("inf")
+
+
+def _solve(
+    moments: Moments, used: NDArray, degree: int, scale: float, stability: float
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Alternate linear solutions: coefficients, rates of the classes and the lamp's drift.
+
+    The unknown drifts multiply the unknown rates, so that the product is made linear about the
+    last solution; four rounds are ample for drifts of a few per cent.
+    """
+    exposure, group = np.nonzero(used)
+    n_exposures, n_groups = used.shape
+    time = moments.exptime_s[exposure] / moments.exptime_s.max()
+    first = moments.powers[..., 0][used]
+    higher = moments.powers[..., 1:][used] / scale ** np.arange(1, degree + 1)
+    weight = 1 / np.hypot(moments.error[used], 2e-5 * first)
+    rates = _class_means(first / time, group, n_groups)
+    drift = np.zeros(n_exposures)
+    rows = np.arange(len(first))
+    for _ in range(4):
+        design = np.zeros((len(first) + n_exposures, degree + n_groups + n_exposures))
+        design[rows, :degree] = -higher * weight[:, None]
+        design[rows, degree + group] = time * (1 + drift[exposure]) * weight
+        design[rows, degree + n_groups + exposure] = rates[group] * time * weight
+        design[len(first) :, degree + n_groups :] = np.eye(n_exposures) / stability
+        target = first + rates[group] * time * drift[exposure]
+        full = np.concatenate([target * weight, np.zeros(n_exposures)])
+        norm = np.maximum(np.linalg.norm(design, axis=0), 1e-30)
+        answer = np.linalg.lstsq(design / norm, full, rcond=1e-13)[0] / norm
+        rates, drift = answer[degree : degree + n_groups], answer[degree + n_groups :]
+    inverse = np.linalg.pinv((design / norm).T @ (design / norm)) / np.outer(norm, norm)
+    spread = full - design @ answer
+    factor = max(1.0, float(np.sum(spread**2) / max(len(first) - degree - n_groups, 1)))
+    return (
+        answer[:degree],
+        factor * inverse[:degree, :degree],
+        1 + drift,
+        rates / moments.exptime_s.max(),
+    )
+
+
+def _class_means(values: NDArray, group: NDArray, number: int) -> NDArray:
+    count = np.maximum(np.bincount(group, minlength=number), 1)
+    return np.bincount(group, values, number) / count
