@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import rfft2
 
 from soxs_recipes.algorithms.robust import clipped_statistics, mad_sd, median
+from soxs_recipes.algorithms.sorting import median_of_sorted, sort_frames
 from soxs_recipes.algorithms.stacking import Block, StackSettings
 
 WHITE_NOISE_RATIO = 1.461
@@ -63,7 +64,8 @@ class PatternNoise:
         images = self.sums / np.float32(_BIN**2)
         if len(images) > 1:
             images -= np.median(images[:, ::3, ::3], axis=(1, 2), keepdims=True)
-            images -= np.median(images, axis=0)
+            flat = images.reshape(len(images), -1)
+            flat -= median_of_sorted(sort_frames(flat), None)
         return np.array([_ratio(_without_outliers(image)) for image in images])
 
 
@@ -108,7 +110,7 @@ def _filled(flux: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _without_outliers(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Replace bins that a cosmic ray or bad pixel has spoilt by the mean of the others."""
-    calm = clipped_statistics(image, kappa=_KAPPA)
+    calm = clipped_statistics(image[::2, ::2], kappa=_KAPPA)
     return np.where(np.abs(image - calm.mean) <= _KAPPA * calm.sd, image, calm.mean)
 
 
