@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from soxs_recipes.errors import HeaderError
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX, REFERENCE, STACKING, TEMPERATURES
+from soxs_recipes.recipes.common_inputs import MASTER_BIAS_ACQ, MASTER_BIAS_VIS
 from soxs_recipes.recipes.declarations import (
     SAME_READOUT,
     Declaration,
     Input,
-    Kind,
     Match,
     Parameter,
     Product,
@@ -42,23 +42,6 @@ DARK = Input(
     minimum=2,
     match=(*SAME_READOUT, Match(Setting.EXPTIME, unless=ALLOW_MIXED_EXPTIME.name)),
 )
-MASTER_BIAS = Input(
-    "MASTER_BIAS_VIS",
-    "bias structure that is subtracted",
-    Kind.CALIB,
-    minimum=0,
-    maximum=1,
-    arms=("VIS",),
-    match=SAME_READOUT,
-)
-MASTER_BIAS_ACQ = Input(
-    "MASTER_BIAS_ACQ",
-    "bias level and structure: the camera has no prescan",
-    Kind.CALIB,
-    maximum=1,
-    arms=("ACQ",),
-    match=SAME_READOUT,
-)
 MASTER_DARK = Product(
     "MASTER_DARK_{arm}",
     "dark signal of one exposure; electron/s if exposure times were mixed",
@@ -76,7 +59,7 @@ time; with --allow-mixed-exptime those of each exposure time are combined apart,
 averaged with the weight of their depth, and the master is a rate.
 """,
     arms=("VIS", "NIR", "ACQ"),
-    inputs=(DARK, MASTER_BIAS, MASTER_BIAS_ACQ),
+    inputs=(DARK, MASTER_BIAS_VIS, MASTER_BIAS_ACQ),
     products=(MASTER_DARK,),
     parameters=(*STACKING, REFERENCE, ALLOW_MIXED_EXPTIME, HOT_THRESHOLD, PRODUCT_SUFFIX),
     qc=(
@@ -143,10 +126,10 @@ class SoxsMdark(SoxsRecipe):
         """Bias structure, None where it is not given or not needed."""
         from soxs_recipes.products.detector_frames import read_detector_frame
 
-        given = run.inputs.one(MASTER_BIAS) or run.inputs.one(MASTER_BIAS_ACQ)
+        given = run.inputs.one(MASTER_BIAS_VIS) or run.inputs.one(MASTER_BIAS_ACQ)
         if given is not None:
             return read_detector_frame(given.path)[0]
-        if run.arm.name in MASTER_BIAS.arms:
+        if run.arm.name in MASTER_BIAS_VIS.arms:
             run.warning("No master bias: the structure of the bias stays in the dark")
         return None
 
