@@ -6,19 +6,24 @@ rm -rf "$here"
 mkdir -p "$here/reduced"
 cd "$here"
 
-echo "== 10 raw bias frames of the UV-VIS arm, 3 darks of the near-infrared arm"
-soxs simulate bias raw --arm VIS --frames 10 --seed 1
-soxs simulate dark raw --arm NIR --frames 3 --exptime 10 --seed 2
+echo "== a small night of raw frames of both arms, with truth in raw/truth"
+soxs simulate night raw --small --seed 1 | tail -1
+soxs classify raw/SOXS.*.fits > all.sof
+sed 's/.* //' all.sof | sort | uniq -c
 
-echo "== sets of frames"
-soxs classify raw/*.fits > all.sof
-grep ' BIAS_VIS$' all.sof > bias.sof
-grep ' DARK_NIR$' all.sof > dark.sof
+# reduce RECIPE SOF TAG...: the frames of these tags, raw or reduced, go into SOF and through RECIPE.
+reduce() {
+    local recipe=$1 sof=$2 tag
+    shift 2
+    soxs classify reduced/*.fits > products.sof 2>/dev/null || true
+    for tag in "$@"; do grep -h " $tag\$" all.sof products.sof || true; done > "$sof"
+    echo
+    echo "== pyesorex $recipe $sof"
+    pyesorex --output-dir=reduced "$recipe" "$sof"
+}
 
-echo "== pyesorex soxs_mbias bias.sof"
-pyesorex --output-dir=reduced soxs_mbias bias.sof
-echo "== pyesorex soxs_mdark dark.sof"
-pyesorex --output-dir=reduced soxs_mdark dark.sof
+reduce soxs_mbias bias.sof BIAS_VIS
+reduce soxs_mdark dark.sof DARK_NIR
 
 echo
 echo "Products:"
