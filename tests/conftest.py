@@ -53,11 +53,15 @@ def simulated(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small_night(tmp_path_factory):
-    """Raw frames of the small simulated night, with their tags; its truth is in ``truth/``."""
+def small_night(tmp_path_factory, simulated):
+    """Raw frames of the small simulated night, with their tags; its truth is in ``truth/``.
+
+    A short detector-linearity series, which no night has, is added.
+    """
     from soxs_simulator.night import simulate_night
 
     files = simulate_night(tmp_path_factory.mktemp("night"), small=True)
+    files += simulated("detlin", arm="VIS", times_s=(4.0, 12.0, 24.0), seed=3)
     return [(path, classify(read_header(path)).tag) for path in files]
 
 

@@ -1,6 +1,7 @@
 """The recipes of SOXS, for PyEsoRex: every recipe class and nothing else."""
 
+from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
 
-__all__ = ["SoxsMbias", "SoxsMdark"]
+__all__ = ["SoxsLingain", "SoxsMbias", "SoxsMdark"]

@@ -59,12 +59,7 @@ def gain_table(gain: GainTable) -> Table:
         gain.photon_factor_error,
         gain.reference_noise_e,
     )
-    units = ("electron/adu", "electron/adu", "electron", "electron", "", "", "electron")
-    table = Table(rows=[values], names=names, dtype=["f8"] * len(names))
-    for name, unit in zip(names, units, strict=True):
-        if unit:
-            table[name].unit = unit
-    return table
+    return Table(rows=[values], names=names, dtype=["f8"] * len(names))
 
 
 def read_gain(path: Path) -> GainTable:
@@ -101,10 +96,7 @@ def linearity_tables(linearity: Linearity, errors: tuple[float, ...]) -> dict[st
         names=("POWER", "COEFF", "COEFF_ERR"),
     )
     levels = (linearity.limit_adu, linearity.saturation_adu, linearity.valid_to_adu)
-    names = ("LIMIT", "SATURATION", "VALID_TO")
-    limits = Table(rows=[levels], names=names, dtype=["f8"] * 3)
-    for name in names:
-        limits[name].unit = "adu"
+    limits = Table(rows=[levels], names=("LIMIT", "SATURATION", "VALID_TO"), dtype=["f8"] * 3)
     return {COEFFICIENTS: coefficients, LIMITS: limits}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
 
-RECIPES = (SoxsMbias, SoxsMdark)
+RECIPES = (SoxsLingain, SoxsMbias, SoxsMdark)

@@ -302,9 +302,20 @@ def _extensions(result: Result) -> list[Any]:
         if hdu.dtype != "table":
             data = data.astype(hdu.dtype, copy=False)
         unit = result.units.get(hdu.name, hdu.unit)
-        return Extension(hdu.name, data, unit, HDU_CLASSES.get(hdu.name, {}))
+        return Extension(
+            hdu.name, data, unit, {**HDU_CLASSES.get(hdu.name, {}), **_column_units(hdu)}
+        )
 
     return [extension(hdu) for hdu in result.product.hdus]
+
+
+def _column_units(hdu: Hdu) -> dict[str, str]:
+    """Units of the columns of a table, as declared.
+
+    They are written as cards, for astropy leaves units out that FITS does not know, like the
+    electron.
+    """
+    return {f"TUNIT{n}": column.unit for n, column in enumerate(hdu.columns, 1) if column.unit}
 
 
 def _product_frame(name: str, tag: str) -> Any:

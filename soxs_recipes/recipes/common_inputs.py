@@ -63,7 +63,14 @@ GAIN_TAB = Input(
     maximum=1,
     match=SAME_READOUT,
 )
-CALIBRATIONS = (MASTER_BIAS_VIS, MASTER_BIAS_ACQ, MASTER_DARK_NIR)
+CALIBRATIONS = (
+    MASTER_BIAS_VIS,
+    MASTER_BIAS_ACQ,
+    MASTER_DARK_NIR,
+    BP_MAP,
+    LINEARITY_TAB,
+    GAIN_TAB,
+)
 DETRENDING_PARAMETERS = (*STACKING, REFERENCE)
 """Parameters that a recipe which detrends frames declares."""
 

@@ -73,7 +73,7 @@ GAIN_TAB = Product(
             "photon transfer curve",
             (
                 Column("SIGNAL", "f8", "adu", "mean signal above zero, as measured"),
-                Column("VARIANCE", "f8", "adu2", "variance of one frame"),
+                Column("VARIANCE", "f8", "adu**2", "variance of one frame"),
                 Column("NPIX", "i4", "", "pixels"),
             ),
         ),
@@ -200,7 +200,7 @@ be known. Series with frames missing are reduced with what is there, and QC SERI
         Qc("BADPIX FRAC", "", "fraction of bad pixels"),
         *TEMPERATURES,
     ),
-    example=(("DETLIN_ON_NIR", 6), ("DETLIN_OFF_NIR", 6)),
+    example=(("DETLIN_ON_VIS", 6), ("BIAS_VIS", 3)),
 )
 
 # A larger share of saturated pixels in an exposure is worth a warning.
@@ -321,7 +321,6 @@ def transfer_table(response: DetectorResponse) -> Table:
     return Table(
         [points.signal, points.variance, points.count.astype("i4")],
         names=("SIGNAL", "VARIANCE", "NPIX"),
-        units=("adu", "adu2", None),
     )
 
 
@@ -342,5 +341,4 @@ def levels_table(response: DetectorResponse) -> Table:
             fit.residual[used],
         ],
         names=("EXPTIME", "LAMP", "SIGNAL", "DEPARTURE", "RESIDUAL"),
-        units=("s", None, "adu", None, None),
     )

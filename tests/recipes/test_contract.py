@@ -82,8 +82,10 @@ def test_quality_control_is_declared_and_commented(recipe, direct):
 
 @every_recipe
 def test_command_gives_the_same_as_the_object(recipe, direct, by_command):
-    for path, _ in direct(recipe):
-        other = by_command(recipe) / path.name
+    products = direct(recipe)
+    folder = by_command(recipe)
+    for path, _ in products:
+        other = folder / path.name
         with fits.open(path) as one, fits.open(other) as two:
             assert len(one) == len(two)
             for left, right in zip(one[1:], two[1:], strict=True):
