@@ -178,8 +178,10 @@ def series_of(values: Array, degree: int) -> Array:
     """
     length = values.shape[1]
     basis = chebyshev.chebvander(scaled(np.arange(length), length), degree)
-    coef = np.empty((len(values), degree + 1))
-    for row, curve in zip(coef, values, strict=True):
-        known = np.isfinite(curve)
-        row[:] = np.linalg.lstsq(basis[known][::4], curve[known][::4], rcond=1e-12)[0]
-    return coef
+    known = np.isfinite(values)
+    if known.all():
+        return np.linalg.lstsq(basis[::4], values[:, ::4].T, rcond=1e-12)[0].T
+    rows = zip(values, known, strict=True)
+    return np.stack(
+        [np.linalg.lstsq(basis[k][::4], row[k][::4], rcond=1e-12)[0] for row, k in rows]
+    )

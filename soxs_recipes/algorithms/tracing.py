@@ -83,6 +83,8 @@ class Traces:
 _SERIES_DEGREE = 11
 # An order of which less than this share of its samples is detected has not been found.
 _LEAST_SHARE = 0.05
+# A profile narrower than this is a hot pixel.
+_NARROWEST_PX = 0.15
 # Profiles of the search are cut at this many sigma, so that no bright order or hot pixel rules.
 _SEARCH_CUT = 20.0
 _SEARCH_DETECTION = 6.0
@@ -316,7 +318,7 @@ def _fit_spots(points: Points, settings: TraceSettings) -> Fit:
     ones = np.ones(len(flux))
     start = np.stack([flux, place, 0.9 * ones, background[:, 0]], axis=1)
     reach = settings.window_px - 2
-    low = np.tile([-np.inf, -reach, 0.3, -np.inf], (len(flux), 1))
+    low = np.tile([-np.inf, -reach, _NARROWEST_PX, -np.inf], (len(flux), 1))
     high = np.tile([np.inf, reach, 2 * settings.widest_px, np.inf], (len(flux), 1))
     return fit_profiles(spot, points, start, (low, high))
 
@@ -325,7 +327,7 @@ def _detected(fit: Fit, settings: TraceSettings) -> Mask:
     with np.errstate(invalid="ignore", divide="ignore"):
         strong = fit.values[:, 0] > settings.detection * fit.errors[:, 0]
     sd = fit.values[:, 2]
-    sane = (sd > 0.31) & (sd < 1.99 * settings.widest_px)
+    sane = (sd > 1.01 * _NARROWEST_PX) & (sd < 1.99 * settings.widest_px)
     return strong & sane & (np.abs(fit.values[:, 1]) < settings.window_px - 2.1)
 
 
