@@ -184,7 +184,7 @@ def _row_dot(left: Array, right: Array) -> Array:
 
 def _spline_design(place: Array, length: float, knot: float) -> csr_array:
     """Cubic B-splines with knots `knot` apart from 0 to `length`, at some places."""
-    inner = np.linspace(0, length, max(int(round(length / knot)), 1) + 1)
+    inner = np.linspace(0, length, max(round(length / knot), 1) + 1)
     knots = np.concatenate([[0.0] * _CUBIC, inner, [float(length)] * _CUBIC])
     return csr_array(BSpline.design_matrix(np.asarray(place, float), knots, _CUBIC))
 

@@ -145,7 +145,7 @@ def _robust(design: Array, samples: Samples, model: SmoothModel) -> tuple[Array,
                 f"{2 * design.shape[-1]} samples or more expected, found {kept.sum()}"
             )
         scale = weight[kept] * (1.0 if turn else _gentle(design[kept], position[kept]))
-        coef = np.linalg.lstsq(design[kept] * scale[:, None], position[kept] * scale, rcond=None)[0]
+        coef = _least_squares(design[kept] * scale[:, None], position[kept] * scale)
         pull = (position - design @ coef) * weight
         spread = max(float(mad_sd(pull[kept])), 1.0)
         now = samples.found & np.isfinite(samples.position) & (np.abs(pull) < model.kappa * spread)
@@ -159,8 +159,15 @@ def _gentle(design: Array, position: Array) -> Array:
     """First weights: samples far off an unweighted fit, in its own scatter, count little."""
     scale = np.ones(len(position))
     for _ in range(4):
-        coef = np.linalg.lstsq(design * scale[:, None], position * scale, rcond=None)[0]
+        coef = _least_squares(design * scale[:, None], position * scale)
         residual = position - design @ coef
         spread = max(float(mad_sd(residual)), _ERROR_FLOOR_PX)
         scale = 1 / np.sqrt(1 + (residual / (3 * spread)) ** 2)
     return scale
+
+
+def _least_squares(design: Array, values: Array) -> Array:
+    """Solve by normal equations, well conditioned for Chebyshev terms."""
+    normal = design.T @ design
+    ridge = 1e-12 * np.trace(normal) * np.eye(len(normal))
+    return np.linalg.solve(normal + ridge, design.T @ values)
