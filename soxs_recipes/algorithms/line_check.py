@@ -1,0 +1,410 @@
+"""Emission lines through the slit, measured against a dispersion solution.
+
+Lines are measured on the detector, without resampling: each row across dispersion is a cut through
+the slit's image, and the expected tilt is taken out of its coordinates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxs_recipes.algorithms.arc_lines import ArcLines, line_images
+from soxs_recipes.algorithms.dispersion import DispersionSolution
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.line_check_offset import Offset, SlitCentres, fit_offset
+from soxs_recipes.algorithms.line_check_profile import Cuts, SlitImages, fit_slit_images
+from soxs_recipes.algorithms.robust import median
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int_]
+Mask = NDArray[np.bool_]
+
+# Rows that are fitted together, and the slit positions up to which they are.
+_ROWS_TOGETHER = 5
+_INNER_ARCSEC = 4.9
+# The slit's ends are looked for this far beyond them.
+_BEYOND_ARCSEC = 1.6
+_MARGIN_PX = 3
+_BLEND_LIMIT_PX = 0.03
+_START_SD_PX = 0.65
+_USUAL_WIDTH = 0.25
+# Offsets further than this are measured again with the solution moved.
+_NEAR_PX = 0.3
+_LARGEST_OFFSET_PX = 4.0
+_LEAST_LINES = 5
+_LEAST_SHARE = 0.03
+
+
+class TooFewLinesError(ValueError):
+    """The frame does not show the lines where the solution has them."""
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """What is measured.
+
+    Attributes
+    ----------
+    slit_width_px : float
+        Width of the slit's image along dispersion, roughly.
+    slit_length_arcsec : float
+        Length of the slit.
+    lines_per_order : int
+        Brightest unblended lines that are used.
+    min_snr : float
+        Height of a line over its error from which it counts as detected.
+    slit_centre_arcsec : float
+        Slit position of the middle of the slit, by which the shift across dispersion is known.
+    """
+
+    slit_width_px: float
+    slit_length_arcsec: float
+    lines_per_order: int = 20
+    min_snr: float = 10.0
+    slit_centre_arcsec: float = 0.0
+
+
+@dataclass(frozen=True)
+class CheckedLines:
+    """Lines at several slit positions; one entry each.
+
+    Attributes
+    ----------
+    line : ndarray of int
+        Row of the line in its list.
+    order : ndarray of int
+        Order number.
+    wave_nm, sigma_nm, slit_arcsec : ndarray
+        Wavelength with its uncertainty, and slit position.
+    x, y : ndarray
+        Expected position by the solution given, px.
+    tilt : ndarray
+        Change of the position along dispersion per pixel across it, at constant wavelength.
+    residual_px, residual_error_px : ndarray
+        Measured minus expected position along dispersion, at constant position across.
+    fwhm_px, resolution : ndarray
+        Width along dispersion, the pixel included, and wavelength over width.
+    snr : ndarray
+        Height over its error.
+    detected : ndarray of bool
+        Measured well, and of the usual width.
+    """
+
+    line: Ints
+    order: Ints
+    wave_nm: Array
+    sigma_nm: Array
+    slit_arcsec: Array
+    x: Array
+    y: Array
+    tilt: Array
+    residual_px: Array
+    residual_error_px: Array
+    fwhm_px: Array
+    resolution: Array
+    snr: Array
+    detected: Mask
+
+
+@dataclass(frozen=True)
+class LineCheck:
+    """Result of a line check.
+
+    Attributes
+    ----------
+    lines : CheckedLines
+        The lines that were looked for.
+    used : ndarray of bool
+        Which of them entered the offset.
+    slit_centres : SlitCentres
+        Middle of the slit's image in each order.
+    offset : Offset
+        Shift of the frame against the solution.
+    """
+
+    lines: CheckedLines
+    used: Mask
+    slit_centres: SlitCentres
+    offset: Offset
+
+
+def check_lines(
+    frame: DetectorFrame, solution: DispersionSolution, lines: ArcLines, settings: CheckSettings
+) -> LineCheck:
+    """Measure lines through the slit and the shift of a frame against a solution.
+
+    Parameters
+    ----------
+    frame : DetectorFrame
+        Slit arc, or a frame with sky lines; detrended.
+    solution : DispersionSolution
+        The solution to be checked, of the frame's binning.
+    lines : ArcLines
+        Lines that may be there.
+    settings : CheckSettings
+        What is measured.
+
+    Raises
+    ------
+    TooFewLinesError
+        If the lines are not where the solution has them, to 4 px.
+    """
+    chosen = _choose(lines, solution, settings)
+    measured, centres = _measure(frame, solution, lines, chosen, settings)
+    offset, used = _offset(measured, centres, solution)
+    if max(abs(offset.dx_px), abs(offset.dy_px)) > _NEAR_PX:
+        moved = solution.shifted(offset.dx_px, offset.dy_px)
+        measured, centres = _measure(frame, moved, lines, chosen, settings)
+        rest, used = _offset(measured, centres, solution)
+        measured, centres = _against(measured, centres, solution, offset)
+        offset = rest.moved_by(offset)
+    return LineCheck(measured, used, centres, offset)
+
+
+def _choose(
+    lines: ArcLines, solution: DispersionSolution, settings: CheckSettings
+) -> tuple[Ints, Ints]:
+    """Line and order of the brightest unblended images of each order."""
+    width = max(settings.slit_width_px, 2.0)
+    images = line_images(lines, solution, width)
+    rows, columns = solution.shape
+    margin = width + _MARGIN_PX
+    inside = (images.x > margin) & (images.x < columns - margin)
+    inside &= (images.y > margin) & (images.y < rows - margin)
+    images = images.select(inside & (images.blend_px < _BLEND_LIMIT_PX))
+    sort = np.lexsort((-images.strength, images.order))
+    order = images.order[sort]
+    rank = np.arange(len(order)) - np.searchsorted(order, order)
+    keep = sort[rank < settings.lines_per_order]
+    return images.line[keep], images.order[keep]
+
+
+def _measure(
+    frame: DetectorFrame,
+    solution: DispersionSolution,
+    lines: ArcLines,
+    chosen: tuple[Ints, Ints],
+    settings: CheckSettings,
+) -> tuple[CheckedLines, SlitCentres]:
+    line, order = chosen
+    wave = lines.wave_nm[line]
+    if len(line) < _LEAST_LINES:
+        raise TooFewLinesError(f"{_LEAST_LINES} lines needed, {len(line)} in the list")
+    slit = _slit_samples(solution, settings)
+    rows = _cut_rows(frame, solution, order, wave, slit, settings)
+    checked = _fit_lines(rows, solution, lines, chosen, slit, settings)
+    found = np.count_nonzero(checked.detected)
+    if found < max(_LEAST_LINES, _LEAST_SHARE * len(checked.line)):
+        raise TooFewLinesError(f"{len(checked.line)} lines looked for, {found} found")
+    return checked, _slit_centres(rows, solution, order, checked, settings)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows through lines: shape (lines, slit samples), pixels along the last axis."""
+
+    slit_arcsec: Array
+    offset: Array
+    flux: Array
+    variance: Array
+    good: Mask
+
+
+def _slit_samples(solution: DispersionSolution, settings: CheckSettings) -> Array:
+    """Slit positions one pixel apart, symmetric about the centre."""
+    middle = solution.range_nm.mean(axis=1)
+    _, _, x_slit, y_slit = solution.jacobian(solution.orders, middle)
+    step = 1 / float(np.median(np.abs(solution.across(x_slit, y_slit))))
+    side = int((settings.slit_length_arcsec / 2 + _BEYOND_ARCSEC) / step)
+    return step * np.arange(-side, side + 1)
+
+
+def _cut_rows(
+    frame: DetectorFrame,
+    solution: DispersionSolution,
+    order: Ints,
+    wave: Array,
+    slit: Array,
+    settings: CheckSettings,
+) -> _Rows:
+    """Cut the frame along dispersion through every line at every slit position."""
+    order, wave = order[:, None], wave[:, None]
+    x, y = solution.to_pixel(order, wave, slit)
+    _, _, x_slit, y_slit = solution.jacobian(order, wave, slit)
+    along, across = solution.along(x, y), solution.across(x, y)
+    by_along, by_across = solution.along(x_slit, y_slit), solution.across(x_slit, y_slit)
+    row = np.rint(across).astype(int)
+    miss = row - across
+    expected = along + miss * by_along / by_across
+    half = int(np.ceil(settings.slit_width_px)) + _MARGIN_PX + 2
+    column = np.rint(expected).astype(int)[..., None] + np.arange(-half, half + 1)
+    flux, error, good = _pick(frame, solution, row[..., None], column)
+    return _Rows(
+        slit + miss / by_across, column - expected[..., None], flux, error.astype(float) ** 2, good
+    )
+
+
+def _pick(
+    frame: DetectorFrame, solution: DispersionSolution, across: Ints, along: Ints
+) -> tuple[Array, Array, Mask]:
+    if solution.dispersion_axis == "x":
+        rows, columns = across, along
+    else:
+        rows, columns = along, across
+    height, width = frame.shape
+    rows, columns = np.broadcast_arrays(rows, columns)
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    place = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
+    part = DetectorFrame(*(plane[place].reshape(1, -1) for plane in vars(frame).values()))
+    good = part.good().reshape(inside.shape) & inside
+    flux = np.where(good, part.flux.reshape(inside.shape), 0.0).astype(float)
+    return flux, np.where(good, part.error.reshape(inside.shape), 1.0), good
+
+
+def _fit_lines(
+    rows: _Rows,
+    solution: DispersionSolution,
+    lines: ArcLines,
+    chosen: tuple[Ints, Ints],
+    slit: Array,
+    settings: CheckSettings,
+) -> CheckedLines:
+    """Fit neighbouring rows together."""
+    inner = np.flatnonzero(np.abs(slit) < min(_INNER_ARCSEC, settings.slit_length_arcsec / 2 - 1))
+    count = len(inner) // _ROWS_TOGETHER
+    inner = inner[(len(inner) - count * _ROWS_TOGETHER) // 2 :][: count * _ROWS_TOGETHER]
+
+    def together(plane: Array) -> Array:
+        pixels = plane.shape[2]
+        return plane[:, inner].reshape(-1, _ROWS_TOGETHER * pixels)
+
+    planes = (rows.offset, rows.flux, rows.variance, rows.good)
+    images = fit_slit_images(
+        Cuts(*map(together, planes)), max(settings.slit_width_px, 1.0), _START_SD_PX
+    )
+    place = rows.slit_arcsec[:, inner].reshape(len(rows.flux), count, -1).mean(axis=2).ravel()
+    line, order = (np.repeat(part, count) for part in chosen)
+    return _checked(images, solution, lines, line, order, place, settings)
+
+
+def _checked(
+    images: SlitImages,
+    solution: DispersionSolution,
+    lines: ArcLines,
+    line: Ints,
+    order: Ints,
+    slit: Array,
+    settings: CheckSettings,
+) -> CheckedLines:
+    wave = lines.wave_nm[line]
+    x, y = solution.to_pixel(order, wave, slit)
+    _, _, x_slit, y_slit = solution.jacobian(order, wave, slit)
+    detected = (images.snr > settings.min_snr) & np.isfinite(images.centre_error)
+    usual = median(np.where(detected, images.fwhm, np.nan)) if detected.any() else np.nan
+    with np.errstate(invalid="ignore"):
+        detected &= np.abs(images.fwhm / usual - 1) < _USUAL_WIDTH
+        detected &= np.abs(images.centre) < _LARGEST_OFFSET_PX
+    return CheckedLines(
+        line=line,
+        order=order,
+        wave_nm=wave,
+        sigma_nm=lines.sigma_nm[line],
+        slit_arcsec=slit,
+        x=x,
+        y=y,
+        tilt=solution.along(x_slit, y_slit) / solution.across(x_slit, y_slit),
+        residual_px=images.centre,
+        residual_error_px=images.centre_error,
+        fwhm_px=images.fwhm,
+        resolution=wave / (images.fwhm * solution.pixel_nm(order, wave, slit)),
+        snr=images.snr,
+        detected=detected,
+    )
+
+
+def _slit_centres(
+    rows: _Rows,
+    solution: DispersionSolution,
+    order: Ints,
+    checked: CheckedLines,
+    settings: CheckSettings,
+) -> SlitCentres:
+    """Middle of the slit in each order, from the lines' light along the slit."""
+    light, variance, good = _light_along_slit(rows, settings)
+    shares = checked.detected.reshape(len(order), -1).mean(axis=1)
+    found = np.flatnonzero((shares > 0.5) & good.any(axis=1))
+    present, which = np.unique(order[found], return_inverse=True)
+    rank = np.arange(len(found)) - np.searchsorted(which, which)
+    shape = (len(present), rank.max(initial=0) + 1, rows.slit_arcsec.shape[1])
+    planes = [np.zeros(shape) for _ in range(3)] + [np.zeros(shape, bool)]
+    for plane, values in zip(planes, (rows.slit_arcsec, light, variance, good), strict=True):
+        plane[which, rank] = values[found]
+    planes[2][~planes[3]] = 1.0
+    cuts = Cuts(*(plane.reshape(len(present), -1) for plane in planes))
+    step = float(np.median(np.diff(rows.slit_arcsec, axis=1)))
+    ends = fit_slit_images(cuts, settings.slit_length_arcsec, 0.5 * step)
+    middle = solution.range_nm[solution.index(present)].mean(axis=1)
+    _, _, x_slit, y_slit = solution.jacobian(present, middle)
+    scale = solution.across(x_slit, y_slit)
+    return SlitCentres(
+        order=present,
+        centre_arcsec=ends.centre,
+        length_arcsec=ends.fwhm,
+        shift_px=(ends.centre - settings.slit_centre_arcsec) * scale,
+        error_px=ends.centre_error * np.abs(scale),
+    )
+
+
+def _light_along_slit(rows: _Rows, settings: CheckSettings) -> tuple[Array, Array, Mask]:
+    """Light of each row of a line, its middle level being 1, illumination gradient taken out."""
+    core = np.abs(rows.offset) < settings.slit_width_px / 2 + _MARGIN_PX - 0.5
+    outside = np.where(core | ~rows.good, np.nan, rows.flux)
+    outside[~np.isfinite(outside).any(axis=2)] = 0.0
+    background = np.nanmedian(outside, axis=2)
+    light = np.where(core, rows.flux - background[..., None], 0).sum(axis=2)
+    variance = np.where(core, rows.variance, 0).sum(axis=2)
+    good = (rows.good | ~core).all(axis=2)
+    # Two straight halves of the slit give level and gradient without regard to single rows.
+    inner = good & (np.abs(rows.slit_arcsec) < 0.35 * settings.slit_length_arcsec)
+    halves = [
+        np.ma.median(np.ma.array(light, mask=~(inner & side)), axis=1).filled(0.0)
+        for side in (rows.slit_arcsec < 0, rows.slit_arcsec >= 0)
+    ]
+    level = (halves[0] + halves[1])[:, None] / 2
+    gradient = (halves[1] - halves[0])[:, None] / (0.35 * settings.slit_length_arcsec)
+    expected = level + gradient * rows.slit_arcsec
+    bright = (level > 0) & (expected > 0.3 * level)
+    expected = np.where(bright, expected, 1.0)
+    return light / expected, variance / expected**2, good & bright
+
+
+def _offset(
+    checked: CheckedLines, centres: SlitCentres, solution: DispersionSolution
+) -> tuple[Offset, Mask]:
+    return fit_offset(
+        checked.line * 1000 + checked.order,
+        checked.residual_px,
+        np.where(checked.detected, checked.residual_error_px, np.inf),
+        checked.sigma_nm / solution.pixel_nm(checked.order, checked.wave_nm, checked.slit_arcsec),
+        checked.tilt,
+        centres,
+        solution.dispersion_axis,
+    )
+
+
+def _against(
+    checked: CheckedLines, centres: SlitCentres, solution: DispersionSolution, moved: Offset
+) -> tuple[CheckedLines, SlitCentres]:
+    """What was measured against a moved solution, as against the solution itself."""
+    along = solution.along(moved.dx_px, moved.dy_px)
+    across = solution.across(moved.dx_px, moved.dy_px)
+    lines = replace(
+        checked,
+        x=checked.x - moved.dx_px,
+        y=checked.y - moved.dy_px,
+        residual_px=checked.residual_px + along - checked.tilt * across,
+    )
+    return lines, replace(centres, shift_px=centres.shift_px + across)
