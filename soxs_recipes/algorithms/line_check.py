@@ -16,6 +16,14 @@ from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.line_check_offset import Offset, SlitCentres, fit_offset
 from soxs_recipes.algorithms.line_check_profile import Cuts, SlitImages, fit_slit_images
+from soxs_recipes.algorithms.line_check_rows import (
+    MARGIN_PX,
+    CheckSettings,
+    Rows,
+    cut_rows,
+    light_along_slit,
+    slit_samples,
+)
 from soxs_recipes.algorithms.robust import median
 
 Array = NDArray[np.float64]
@@ -25,9 +33,6 @@ Mask = NDArray[np.bool_]
 # Rows that are fitted together, and the slit positions up to which they are.
 _ROWS_TOGETHER = 5
 _INNER_ARCSEC = 4.9
-# The slit's ends are looked for this far beyond them.
-_BEYOND_ARCSEC = 1.6
-_MARGIN_PX = 3
 _BLEND_LIMIT_PX = 0.03
 _START_SD_PX = 0.65
 _USUAL_WIDTH = 0.25
@@ -40,31 +45,6 @@ _LEAST_SHARE = 0.03
 
 class TooFewLinesError(ValueError):
     """The frame does not show the lines where the solution has them."""
-
-
-@dataclass(frozen=True)
-class CheckSettings:
-    """What is measured.
-
-    Attributes
-    ----------
-    slit_width_px : float
-        Width of the slit's image along dispersion, roughly.
-    slit_length_arcsec : float
-        Length of the slit.
-    lines_per_order : int
-        Brightest unblended lines that are used.
-    min_snr : float
-        Height of a line over its error from which it counts as detected.
-    slit_centre_arcsec : float
-        Slit position of the middle of the slit, by which the shift across dispersion is known.
-    """
-
-    slit_width_px: float
-    slit_length_arcsec: float
-    lines_per_order: int = 20
-    min_snr: float = 10.0
-    slit_centre_arcsec: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -168,10 +148,14 @@ def _choose(
     lines: ArcLines, solution: DispersionSolution, settings: CheckSettings
 ) -> tuple[Ints, Ints]:
     """Line and order of the brightest unblended images of each order."""
+    low, high = solution.range_nm.min(), solution.range_nm.max()
+    within = np.count_nonzero((lines.wave_nm > low) & (lines.wave_nm < high))
+    if within < _LEAST_LINES:
+        raise TooFewLinesError(f"{_LEAST_LINES} lines needed, {within} in the list")
     width = max(settings.slit_width_px, 2.0)
     images = line_images(lines, solution, width)
     rows, columns = solution.shape
-    margin = width + _MARGIN_PX
+    margin = width + MARGIN_PX
     inside = (images.x > margin) & (images.x < columns - margin)
     inside &= (images.y > margin) & (images.y < rows - margin)
     images = images.select(inside & (images.blend_px < _BLEND_LIMIT_PX))
@@ -179,6 +163,8 @@ def _choose(
     order = images.order[sort]
     rank = np.arange(len(order)) - np.searchsorted(order, order)
     keep = sort[rank < settings.lines_per_order]
+    if len(keep) < _LEAST_LINES:
+        raise TooFewLinesError(f"{_LEAST_LINES} unblended lines needed, {len(keep)} in the list")
     return images.line[keep], images.order[keep]
 
 
@@ -191,10 +177,8 @@ def _measure(
 ) -> tuple[CheckedLines, SlitCentres]:
     line, order = chosen
     wave = lines.wave_nm[line]
-    if len(line) < _LEAST_LINES:
-        raise TooFewLinesError(f"{_LEAST_LINES} lines needed, {len(line)} in the list")
-    slit = _slit_samples(solution, settings)
-    rows = _cut_rows(frame, solution, order, wave, slit, settings)
+    slit = slit_samples(solution, settings)
+    rows = cut_rows(frame, solution, order, wave, slit, settings)
     checked = _fit_lines(rows, solution, lines, chosen, slit, settings)
     found = np.count_nonzero(checked.detected)
     if found < max(_LEAST_LINES, _LEAST_SHARE * len(checked.line)):
@@ -202,70 +186,8 @@ def _measure(
     return checked, _slit_centres(rows, solution, order, checked, settings)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows through lines: shape (lines, slit samples), pixels along the last axis."""
-
-    slit_arcsec: Array
-    offset: Array
-    flux: Array
-    variance: Array
-    good: Mask
-
-
-def _slit_samples(solution: DispersionSolution, settings: CheckSettings) -> Array:
-    """Slit positions one pixel apart, symmetric about the centre."""
-    middle = solution.range_nm.mean(axis=1)
-    _, _, x_slit, y_slit = solution.jacobian(solution.orders, middle)
-    step = 1 / float(np.median(np.abs(solution.across(x_slit, y_slit))))
-    side = int((settings.slit_length_arcsec / 2 + _BEYOND_ARCSEC) / step)
-    return step * np.arange(-side, side + 1)
-
-
-def _cut_rows(
-    frame: DetectorFrame,
-    solution: DispersionSolution,
-    order: Ints,
-    wave: Array,
-    slit: Array,
-    settings: CheckSettings,
-) -> _Rows:
-    """Cut the frame along dispersion through every line at every slit position."""
-    order, wave = order[:, None], wave[:, None]
-    x, y = solution.to_pixel(order, wave, slit)
-    _, _, x_slit, y_slit = solution.jacobian(order, wave, slit)
-    along, across = solution.along(x, y), solution.across(x, y)
-    by_along, by_across = solution.along(x_slit, y_slit), solution.across(x_slit, y_slit)
-    row = np.rint(across).astype(int)
-    miss = row - across
-    expected = along + miss * by_along / by_across
-    half = int(np.ceil(settings.slit_width_px)) + _MARGIN_PX + 2
-    column = np.rint(expected).astype(int)[..., None] + np.arange(-half, half + 1)
-    flux, error, good = _pick(frame, solution, row[..., None], column)
-    return _Rows(
-        slit + miss / by_across, column - expected[..., None], flux, error.astype(float) ** 2, good
-    )
-
-
-def _pick(
-    frame: DetectorFrame, solution: DispersionSolution, across: Ints, along: Ints
-) -> tuple[Array, Array, Mask]:
-    if solution.dispersion_axis == "x":
-        rows, columns = across, along
-    else:
-        rows, columns = along, across
-    height, width = frame.shape
-    rows, columns = np.broadcast_arrays(rows, columns)
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    place = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
-    part = DetectorFrame(*(plane[place].reshape(1, -1) for plane in vars(frame).values()))
-    good = part.good().reshape(inside.shape) & inside
-    flux = np.where(good, part.flux.reshape(inside.shape), 0.0).astype(float)
-    return flux, np.where(good, part.error.reshape(inside.shape), 1.0), good
-
-
 def _fit_lines(
-    rows: _Rows,
+    rows: Rows,
     solution: DispersionSolution,
     lines: ArcLines,
     chosen: tuple[Ints, Ints],
@@ -326,14 +248,14 @@ def _checked(
 
 
 def _slit_centres(
-    rows: _Rows,
+    rows: Rows,
     solution: DispersionSolution,
     order: Ints,
     checked: CheckedLines,
     settings: CheckSettings,
 ) -> SlitCentres:
     """Middle of the slit in each order, from the lines' light along the slit."""
-    light, variance, good = _light_along_slit(rows, settings)
+    light, variance, good = light_along_slit(rows, settings)
     shares = checked.detected.reshape(len(order), -1).mean(axis=1)
     found = np.flatnonzero((shares > 0.5) & good.any(axis=1))
     present, which = np.unique(order[found], return_inverse=True)
@@ -356,29 +278,6 @@ def _slit_centres(
         shift_px=(ends.centre - settings.slit_centre_arcsec) * scale,
         error_px=ends.centre_error * np.abs(scale),
     )
-
-
-def _light_along_slit(rows: _Rows, settings: CheckSettings) -> tuple[Array, Array, Mask]:
-    """Light of each row of a line, its middle level being 1, illumination gradient taken out."""
-    core = np.abs(rows.offset) < settings.slit_width_px / 2 + _MARGIN_PX - 0.5
-    outside = np.where(core | ~rows.good, np.nan, rows.flux)
-    outside[~np.isfinite(outside).any(axis=2)] = 0.0
-    background = np.nanmedian(outside, axis=2)
-    light = np.where(core, rows.flux - background[..., None], 0).sum(axis=2)
-    variance = np.where(core, rows.variance, 0).sum(axis=2)
-    good = (rows.good | ~core).all(axis=2)
-    # Two straight halves of the slit give level and gradient without regard to single rows.
-    inner = good & (np.abs(rows.slit_arcsec) < 0.35 * settings.slit_length_arcsec)
-    halves = [
-        np.ma.median(np.ma.array(light, mask=~(inner & side)), axis=1).filled(0.0)
-        for side in (rows.slit_arcsec < 0, rows.slit_arcsec >= 0)
-    ]
-    level = (halves[0] + halves[1])[:, None] / 2
-    gradient = (halves[1] - halves[0])[:, None] / (0.35 * settings.slit_length_arcsec)
-    expected = level + gradient * rows.slit_arcsec
-    bright = (level > 0) & (expected > 0.3 * level)
-    expected = np.where(bright, expected, 1.0)
-    return light / expected, variance / expected**2, good & bright
 
 
 def _offset(

@@ -9,9 +9,10 @@ from scipy.special import ndtr
 
 from soxs_recipes.algorithms.arc_lines import ArcLines
 from soxs_recipes.algorithms.frame import DetectorFrame
-from soxs_recipes.algorithms.line_check import CheckSettings, TooFewLinesError, check_lines
+from soxs_recipes.algorithms.line_check import TooFewLinesError, check_lines
 from soxs_recipes.algorithms.line_check_offset import SlitCentres, fit_offset
 from soxs_recipes.algorithms.line_check_profile import Cuts, fit_slit_images, full_width
+from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.instrument.spectral_format import spectral_format
 from soxs_simulator.contract import SceneRequest
