@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from soxs_recipes import __version__
 from soxs_recipes.cpl_bridge import cpl
+from soxs_recipes.recipes.common import QC_RANGES
 from soxs_recipes.recipes.declarations import Declaration, Hdu, Kind, Parameter, Product, Qc, Value
 from soxs_recipes.recipes.describe import description
 from soxs_recipes.recipes.settings import for_arm, resolve
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from astropy.io import fits
 
     from soxs_recipes.instrument.arm import Arm
+    from soxs_recipes.qc.ranges import QcRange
     from soxs_recipes.recipes.frames import InputFrame, InputSet
 
 PIPELINE_ID = f"soxs/{__version__}"
@@ -62,6 +64,7 @@ class Run:
     recipe: str
     inputs: InputSet
     settings: SimpleNamespace
+    qc_ranges: tuple[QcRange, ...] = ()
 
     @property
     def arm(self) -> Arm:
@@ -150,7 +153,7 @@ class SoxsRecipe(cpl.ui.PyRecipe):
             self.declaration, [Entry(Path(frame.file), frame.tag) for frame in frameset]
         )
         chosen = for_arm(self.declaration, values, inputs.arm.name)
-        run = Run(self.declaration.name, inputs, chosen)
+        run = Run(self.declaration.name, inputs, chosen, _qc_ranges(inputs))
         permitted = [name for name, value in vars(chosen).items() if value is True]
         names = [name.replace("_", "-") for name in permitted]
         for text in mismatches(self.declaration, inputs, names):
@@ -177,6 +180,8 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         write_product(scratch / name, header, _extensions(result))
         for item, value in _measured(self.declaration, result.qc, run.arm.name):
             run.info(_qc_line(item, value))
+        for text in header["QCOUT*"].values():
+            run.warning(f"QC {text}")
         run.info(f"{tag}: {name}")
         return name
 
@@ -200,6 +205,7 @@ class SoxsRecipe(cpl.ui.PyRecipe):
             DICTIONARY_ID,
         )
         header = _astropy_header(cards, path.name)
+        _flag_qc(header, run, _measured(self.declaration, result.qc, run.arm.name))
         for step in result.steps:
             header.add_history(step)
         return header
@@ -290,6 +296,25 @@ def _qc_card(item: Qc, value: Value) -> Any:
 def _qc_line(item: Qc, value: Value) -> str:
     number = f"{value:.5g}" if isinstance(value, float) else str(value)
     return f"QC {item.name} = {number} {item.unit}".rstrip()
+
+
+def _qc_ranges(inputs: InputSet) -> tuple[QcRange, ...]:
+    """Ranges among the frames, else those of the package."""
+    from soxs_recipes.qc.ranges import packaged_ranges, read_ranges
+
+    given = inputs.one(QC_RANGES)
+    return packaged_ranges() if given is None else read_ranges(given.path)
+
+
+def _flag_qc(header: fits.Header, run: Run, measured: Sequence[tuple[Qc, Value]]) -> None:
+    """Note in a header which QC parameters lie outside their range."""
+    from soxs_recipes.qc.ranges import outside
+
+    values = [(item.name, value) for item, value in measured]
+    found = outside(run.qc_ranges, run.recipe, run.arm.name, values)
+    header["QCNOUT"] = (len(found), "QC parameters outside their range")
+    for number, (name, value, item) in enumerate(found, 1):
+        header[f"QCOUT{number}"] = f"{name} = {value:.5g}, not {item}"
 
 
 def _extensions(result: Result) -> list[Any]:

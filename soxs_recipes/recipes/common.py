@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from soxs_recipes.recipes.declarations import AUTO, Parameter, Qc
+from soxs_recipes.recipes.declarations import AUTO, Input, Kind, Parameter, Qc
 
 STACK_METHOD = Parameter(
     "stack-method",
@@ -33,4 +33,12 @@ TEMPERATURES = (
     Qc("DETECTOR TEMP", "C", "detector temperature", arms=("VIS",)),
     Qc("DETECTOR TEMP", "K", "detector temperature", arms=("NIR",)),
     Qc("CPATH TEMP", "C", "common-path temperature", arms=("VIS", "NIR")),
+)
+
+QC_RANGES = Input(
+    "QC_RANGES",
+    "ranges outside which QC parameters are flagged",
+    Kind.STATIC,
+    minimum=0,
+    maximum=1,
 )
