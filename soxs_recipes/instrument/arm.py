@@ -71,6 +71,9 @@ class Arm(ABC):
         Where the exposure time of one integration stands, best first.
     temperature_keywords : mapping of str to str
         Temperatures worth trending: QC name and the header card it comes from.
+    line_tilts : tuple of float
+        Range of the tilts of sky and arc lines: pixels along the dispersion per pixel along the
+        slit.
     """
 
     name: ClassVar[str]
@@ -78,6 +81,7 @@ class Arm(ABC):
     reference_methods: ClassVar[tuple[str, ...]]
     exptime_keywords: ClassVar[tuple[str, ...]] = (kw.EXPTIME,)
     temperature_keywords: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    line_tilts: ClassVar[tuple[float, float]] = (0.0, 0.0)
 
     def readout(self, header: Header) -> Readout:
         """How a frame of this arm was read.

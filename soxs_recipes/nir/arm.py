@@ -43,6 +43,7 @@ class NirArm(Arm):
 
     name = "NIR"
     detector = DETECTOR
+    line_tilts = (-0.4, 0.0)
     reference_methods = ("pixels", "none")
     exptime_keywords = (kw.DIT_S, kw.EXPTIME)
     temperature_keywords = MappingProxyType(

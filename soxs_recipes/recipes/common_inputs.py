@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from soxs_recipes.recipes.common import REFERENCE, STACKING
-from soxs_recipes.recipes.declarations import SAME_READOUT, Input, Kind
+from soxs_recipes.recipes.declarations import SAME_READOUT, Input, Kind, Match, Setting
 
 MASTER_BIAS_VIS = Input(
     "MASTER_BIAS_VIS",
@@ -45,7 +45,7 @@ BP_MAP = Input(
     Kind.CALIB,
     minimum=0,
     maximum=1,
-    match=SAME_READOUT,
+    match=(Match(Setting.BINNING),),
 )
 LINEARITY_TAB = Input(
     "LINEARITY_TAB_{arm}",

@@ -19,16 +19,27 @@ Order of the steps and of the error terms:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soxs_recipes.algorithms import detrending as steps
+from soxs_recipes.algorithms.cosmic_rays import (
+    CosmicSettings,
+    flag_cosmic_rays,
+    struck_in_two,
+)
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.linearity import Linearity
-from soxs_recipes.algorithms.quality import QualityArray
-from soxs_recipes.algorithms.stacking import Band, StackSettings, join_readers, stack
+from soxs_recipes.algorithms.quality import Quality, QualityArray
+from soxs_recipes.algorithms.stacking import (
+    Band,
+    BandReader,
+    StackSettings,
+    join_readers,
+    stack,
+)
 from soxs_recipes.algorithms.variance import NoiseModel
 from soxs_recipes.errors import SettingMismatchError
 from soxs_recipes.products.detector_frames import read_detector_frame
@@ -131,9 +142,18 @@ def detrended(
 
 
 def detrend_one(run: Run, frame: InputFrame, calibrations: Calibrations | None = None) -> Detrended:
-    """Detrend a single exposure; see `detrended`. Its cosmic rays stay."""
+    """Detrend a single exposure; see `detrended`. Its cosmic rays stay: see `with_cosmic_rays`."""
     calibrations = read_calibrations(run) if calibrations is None else calibrations
     return _detrend(run, (frame,), (), calibrations)
+
+
+def with_cosmic_rays(run: Run, exposure: Detrended) -> Detrended:
+    """Flag the cosmic rays of a single exposure; nothing is replaced."""
+    settings = CosmicSettings(line_tilts=run.arm.line_tilts)
+    axis = 0 if run.arm.detector.dispersion_axis == "y" else 1
+    frame = flag_cosmic_rays(exposure.frame, axis, settings)
+    done = (*exposure.steps, f"cosmic rays flagged above {settings.kappa:g} sigma")
+    return replace(exposure, frame=frame, steps=done)
 
 
 def read_calibrations(run: Run) -> Calibrations:
@@ -238,7 +258,7 @@ def _combined(run: Run, frames: Sequence[InputFrame], calibrations: Calibrations
     with open_raw_set(frames, run.arm, settings.reference) as raws:
         conversion = _conversion(raws, run, calibrations)
         combined = stack(
-            join_readers([_reader(raw, conversion) for raw in raws]),
+            _joined(raws, conversion, settings.kappa),
             len(raws),
             raws[0].readout.science_shape,
             StackSettings(settings.stack_method, settings.kappa, settings.iterations),
@@ -332,6 +352,20 @@ def _reader(raw: RawFrame, conversion: _Conversion) -> Callable[[int, int], Band
         return signal * np.float32(conversion.gain_e_per_adu), None, quality
 
     return read
+
+
+def _joined(raws: Sequence[RawFrame], conversion: _Conversion, kappa: float) -> BandReader:
+    """Reader of rows of all frames; of two, which a stack cannot judge, the higher is flagged."""
+    read = join_readers([_reader(raw, conversion) for raw in raws])
+    if len(raws) != 2:
+        return read
+
+    def read_pair(start: int, stop: int) -> Band:
+        flux, variance, quality = read(start, stop)
+        high = struck_in_two(flux, conversion.noise, kappa)
+        return flux, variance, quality | high * np.uint16(Quality.COSMIC_RAY)
+
+    return read_pair
 
 
 def _one_exptime(frames: Sequence[InputFrame]) -> float:

@@ -32,6 +32,7 @@ class VisArm(Arm):
 
     name = "VIS"
     detector = DETECTOR
+    line_tilts = (-0.2, 0.2)
     reference_methods = ("smooth", "row", "frame", "none")
     temperature_keywords = MappingProxyType(
         {
