@@ -47,6 +47,8 @@ class Result:
         Units of extensions where they are not the declared ones.
     steps : tuple of str
         What was done to the raw frames, in order; written as HISTORY.
+    cards : mapping of str to mapping
+        Further header cards of extensions, for example of their coordinates.
     """
 
     product: Product
@@ -55,6 +57,7 @@ class Result:
     exptime_s: float
     units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     steps: tuple[str, ...] = ()
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -327,9 +330,8 @@ def _extensions(result: Result) -> list[Any]:
         if hdu.dtype != "table":
             data = data.astype(hdu.dtype, copy=False)
         unit = result.units.get(hdu.name, hdu.unit)
-        return Extension(
-            hdu.name, data, unit, {**HDU_CLASSES.get(hdu.name, {}), **_column_units(hdu)}
-        )
+        cards = {**HDU_CLASSES.get(hdu.name, {}), **_column_units(hdu)}
+        return Extension(hdu.name, data, unit, {**cards, **result.cards.get(hdu.name, {})})
 
     return [extension(hdu) for hdu in result.product.hdus]
 

@@ -107,7 +107,7 @@ def mismatches(declaration: Declaration, inputs: InputSet, permitted: Iterable[s
         If a setting differs that is declared an error.
     """
     allowed = set(permitted)
-    reference = inputs.of(declaration.main_input)[0]
+    reference = _reference(declaration, inputs)
     warnings = list(_tag_warnings(inputs))
     for item in declaration.inputs_of(inputs.arm.name):
         for match in item.match:
@@ -127,6 +127,12 @@ def setting(frame: InputFrame, which: Setting) -> object:
     if which is Setting.EXPTIME:
         return readout.exptime_s
     return frame.header.get(SLIT_KEYWORDS.get(frame.arm.name, ""))
+
+
+def _reference(declaration: Declaration, inputs: InputSet) -> InputFrame:
+    """First frame of the main input, or of the first input that has any."""
+    declared = declaration.inputs_of(inputs.arm.name)
+    return next(frame for item in declared for frame in inputs.of(item))
 
 
 def _wanted(declaration: Declaration) -> str:
