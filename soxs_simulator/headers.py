@@ -106,7 +106,7 @@ def _observation(exposure: Exposure) -> list[Card]:
         ("ESO TPL ID", template, "Template signature ID"),
         ("ESO TPL NAME", template.replace("_", " "), "Template name"),
         ("ESO TPL NEXP", exposure.nexp, "Number of exposures within template"),
-        ("ESO TPL START", iso(exposure.template_start_ms)[:19], "Template start time"),
+        ("ESO TPL START", _template_start(exposure), "Template start time"),
     ]
 
 
@@ -234,12 +234,18 @@ def _afc(exposure: Exposure) -> list[Card]:
     return cards
 
 
+def _template_start(exposure: Exposure) -> str:
+    """Whole second that no other arm shares, so that sets can be told by it alone."""
+    ahead_ms = {"VIS": 2000, "NIR": 1000, "ACQ": 0}[exposure.arm]
+    return iso(exposure.template_start_ms - ahead_ms)[:19]
+
+
 def _temperatures(exposure: Exposure, seed: int) -> list[Card]:
     rng = stream(seed, "temperature", exposure.stream)
     hour = exposure.start_ms / 3_600_000 % 24
     air_c = 12.0 + 3.0 * np.cos(2 * np.pi * (hour - 19.0) / 24)
     values = (
-        ("104", -120.15 + 0.02 * rng.standard_normal(), "[C] VIS detector"),
+        ("104", 153.0 + 0.02 * rng.standard_normal(), "[K] VIS detector"),
         ("217", 45.0 + 0.01 * rng.standard_normal(), "[K] NIR detector"),
         ("301", air_c + 0.1 * rng.standard_normal(), "[C] Common path"),
     )

@@ -86,9 +86,9 @@ def _both(
 
 def _format_calibrations(planner: Planner) -> None:
     """Pinhole arcs and flats, multi-pinhole arcs."""
-    planner.calibrate(*_both("pinhole_arc", 1, 60.0, 20.0))
+    planner.calibrate(*_both("pinhole_arc", 1, 60.0, 60.0))
     planner.calibrate(*_both("pinhole_flat", 1, 30.0, 20.0))
-    planner.calibrate(*_both("multi_pinhole_arc", 1, 60.0, 20.0))
+    planner.calibrate(*_both("multi_pinhole_arc", 1, 60.0, 60.0))
 
 
 def _slit_flats(planner: Planner, frames: int) -> None:

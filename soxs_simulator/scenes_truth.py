@@ -108,7 +108,7 @@ def read_exposure_truth(manifest: str | Path, frame: str) -> ExposureTruth:
         The night has no such frame, or it does not show the sky.
     """
     record = json.loads(Path(manifest).read_text(encoding="utf-8"))
-    optics = record["night"]["optics"]["optics"]
+    optics = record["optics"]["optics"]
     source = OpticsScenes(optics["seed"], optics["ideal"], optics["drift"])
     return exposure_truth(source, request_of(record["frames"][frame]["scene"]["optics"]["request"]))
 

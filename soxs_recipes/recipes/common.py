@@ -30,8 +30,7 @@ PRODUCT_SUFFIX = Parameter(
 STACKING = (STACK_METHOD, KAPPA, ITERATIONS)
 
 TEMPERATURES = (
-    Qc("DETECTOR TEMP", "C", "detector temperature", arms=("VIS",)),
-    Qc("DETECTOR TEMP", "K", "detector temperature", arms=("NIR",)),
+    Qc("DETECTOR TEMP", "K", "detector temperature", arms=("VIS", "NIR")),
     Qc("CPATH TEMP", "C", "common-path temperature", arms=("VIS", "NIR")),
 )
 

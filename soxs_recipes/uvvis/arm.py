@@ -36,7 +36,7 @@ class VisArm(Arm):
     reference_methods = ("smooth", "row", "frame", "none")
     temperature_keywords = MappingProxyType(
         {
-            "DETECTOR TEMP": kw.VIS_DETECTOR_TEMPERATURE_C,
+            "DETECTOR TEMP": kw.VIS_DETECTOR_TEMPERATURE_K,
             "CPATH TEMP": kw.COMMON_PATH_TEMPERATURE_C,
         }
     )

@@ -216,7 +216,7 @@ def test_same_seed_same_bytes_other_seed_other_light():
 def test_truth_is_read_back_from_a_manifest(source, tmp_path):
     scene = source.scene(STANDARD)
     manifest = {
-        "night": {"optics": dict(source.truth())},
+        "optics": dict(source.truth()),
         "frames": {"a.fits": {"scene": dict(scene.truth)}},
     }
     path = tmp_path / "manifest.json"
@@ -228,6 +228,14 @@ def test_truth_is_read_back_from_a_manifest(source, tmp_path):
     assert len(table) == 15 * 2040
     sample = table[(table["order"] == 17) & (table["pixel"] == 900)][0]
     assert sample["object_e_per_s"] == expected.orders[17].object_e_per_s[900]
+
+
+def test_truth_of_a_night_is_read_back(small_night):
+    path = next(path for path, tag in small_night if tag == "OBJECT_NOD_VIS")
+    truth = read_exposure_truth(path.parent / "truth" / "manifest.json", path.name)
+    assert truth.request.arm == "VIS"
+    assert truth.request.mode == "NODDING"
+    assert truth.orders[3].object_e_per_s.max() > 0
 
 
 def test_bounds_against_least_squares(ideal):
