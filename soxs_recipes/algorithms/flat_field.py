@@ -35,7 +35,7 @@ class FlatSettings:
         Responses below are those of low-sensitivity and of cold pixels.
     """
 
-    knot_px: float = 48.0
+    knot_px: float = 32.0
     inset_px: float = 2.0
     least_sn: float = 20.0
     low_below: float = 0.8
@@ -151,12 +151,17 @@ def master_flat(
 
 
 def response_scatter(orders: Sequence[OrderResponse]) -> float:
-    """Return the scatter of the response from pixel to pixel, without that of the noise."""
+    """Return the scatter of the response from pixel to pixel, without that of the noise.
+
+    The better half of the pixels tells it.
+    """
     values = np.concatenate([one.response[one.measured][::7] for one in orders])
     errors = np.concatenate([one.error[one.measured][::7] for one in orders])
     if not values.size:
         return 0.0
-    return float(np.sqrt(max(mad_sd(values - 1) ** 2 - np.median(errors) ** 2, 0.0)))
+    better = errors <= np.median(errors)
+    noise = float(np.mean(np.square(errors[better])))
+    return float(np.sqrt(max(mad_sd(values[better]) ** 2 - noise, 0.0)))
 
 
 def _order_response(

@@ -18,6 +18,8 @@ Mask = NDArray[np.bool_]
 # Light of a pixel over its error from which it helps to tell the level.
 _BRIGHT_SN = 20.0
 _LEAST_BRIGHT = 1000
+# A frame of less than this share of the typical level had no lamp.
+_LEAST_LEVEL = 0.1
 
 
 class NoLightError(InputError):
@@ -58,7 +60,7 @@ def exposure_levels(frames: Sequence[DetectorFrame], table: OrderTable, half_px:
         )
     reference = first.flux[lit]
     ratio = np.array([np.median(frame.flux[lit] / reference) for frame in frames])
-    if ratio.min() <= 0:
+    if ratio.min() < _LEAST_LEVEL * np.median(ratio):
         raise NoLightError(
             "The flats differ: not all of them show light",
             expected="frames of one lamp",

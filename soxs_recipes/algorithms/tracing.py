@@ -83,6 +83,8 @@ class Traces:
 _SERIES_DEGREE = 11
 # An order of which less than this share of its samples is detected has not been found.
 _LEAST_SHARE = 0.05
+# Profiles narrower than this look broader or narrower by where they fall on the pixels.
+_UNDERSAMPLED_PX = 0.5
 # A profile narrower than this is a hot pixel.
 _NARROWEST_PX = 0.15
 # Profiles of the search are cut at this many sigma, so that no bright order or hot pixel rules.
@@ -298,7 +300,10 @@ def _sample(
     shape = (len(coarse), coarse.shape[1] // bin_px)
     width = fit.values[:, 2].reshape(shape)
     found = _detected(fit, settings).reshape(shape)
-    _check_width(width, found, settings)
+    typical = _check_width(width, found, settings)
+    if typical < _UNDERSAMPLED_PX:
+        fit = _fit_spots_of_width(points, fit, np.where(found, width, np.nan), settings)
+        found = _detected(fit, settings).reshape(shape)
     pixel = np.tile(bin_centres(coarse.shape[1], bin_px), (shape[0], 1))
     on_order = np.isfinite(binned(expected, bin_px)).all(axis=1).reshape(shape)
     position = binned(departure, bin_px).mean(axis=1) + fit.values[:, 1]
@@ -323,6 +328,23 @@ def _fit_spots(points: Points, settings: TraceSettings) -> Fit:
     return fit_profiles(spot, points, start, (low, high))
 
 
+def _fit_spots_of_width(points: Points, first: Fit, width: Array, settings: TraceSettings) -> Fit:
+    """Fit again with the typical width of each order; a free one follows the pixels' phase."""
+    known = np.nan_to_num(width, nan=np.inf)
+    order = np.sort(known, axis=1)
+    count = np.isfinite(width).sum(axis=1)
+    middle = order[np.arange(len(width)), np.maximum(count - 1, 0) // 2]
+    middle = np.where(count > 0, middle, np.median(middle[count > 0]))
+    start = np.nan_to_num(first.values)
+    start[:, 2] = np.repeat(middle, width.shape[1])
+    reach = settings.window_px - 2
+    free = np.full_like(start, np.inf)
+    free[:, 1], free[:, 2] = reach, start[:, 2]
+    low = -free
+    low[:, 2] = start[:, 2]
+    return fit_profiles(spot, points, np.clip(start, low, free), (low, free))
+
+
 def _detected(fit: Fit, settings: TraceSettings) -> Mask:
     with np.errstate(invalid="ignore", divide="ignore"):
         strong = fit.values[:, 0] > settings.detection * fit.errors[:, 0]
@@ -331,7 +353,8 @@ def _detected(fit: Fit, settings: TraceSettings) -> Mask:
     return strong & sane & (np.abs(fit.values[:, 1]) < settings.window_px - 2.1)
 
 
-def _check_width(width: Array, found: Mask, settings: TraceSettings) -> None:
+def _check_width(width: Array, found: Mask, settings: TraceSettings) -> float:
+    """Return the typical width, which must be that of a pinhole."""
     if not found.any():
         raise _no_orders("no profile across dispersion could be fitted")
     typical = float(np.median(width[found]))
@@ -342,6 +365,7 @@ def _check_width(width: Array, found: Mask, settings: TraceSettings) -> None:
             found=f"{typical:.2g} px",
             remedy="check that the pinhole was in: the frame looks like one through a slit",
         )
+    return typical
 
 
 def _no_orders(found: str) -> NoOrdersError:

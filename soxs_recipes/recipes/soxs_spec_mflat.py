@@ -117,7 +117,7 @@ EDGE_KAPPA = Parameter(
 )
 BLAZE_KNOTS = Parameter(
     "blaze-knots",
-    48.0,
+    32.0,
     "Length along dispersion over which the blaze is taken as smooth",
     "pixel",
     8.0,
