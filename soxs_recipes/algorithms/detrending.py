@@ -52,8 +52,8 @@ def expected_signal(flux: Image, faint_below: float) -> Image:
 
     A bright pixel tells its own signal. In a faint one read noise rules; its own value, cut at
     zero, would make the variance too large on average (by 12 % where there is no signal and the
-    read noise is 3 electrons), and not cut it could vanish. There the median of the medians of
-    3 x 3 pixels is taken, with its sign.
+    read noise is 3 electrons), and not cut it could vanish. There running medians of three
+    pixels, twice along both axes, are taken with their sign.
 
     Parameters
     ----------
@@ -62,7 +62,9 @@ def expected_signal(flux: Image, faint_below: float) -> Image:
     faint_below : float
         Median below which a pixel is faint.
     """
-    around = _median_of_three(_median_of_three(flux).T).T
+    around = flux
+    for _ in range(2):
+        around = _median_of_three(_median_of_three(around).T).T
     return np.where(around < np.float32(faint_below), around, flux)
 
 
@@ -91,6 +93,7 @@ def mean_with_noise(
     count: ArrayLike,
     noise: NoiseModel,
     is_median: bool = False,
+    structure: Image | None = None,
 ) -> DetectorFrame:
     """Give a combined signal its error: read noise, and photon noise of the signal above zero.
 
@@ -106,10 +109,13 @@ def mean_with_noise(
         Noise of one frame.
     is_median : bool
         Whether the frames were combined by a median, which is noisier than a mean.
+    structure : ndarray, optional
+        What of the signal is no light: the structure of the bias.
     """
     frames = np.maximum(np.asarray(count), 1)
     faint = _FAINT * float(noise.variance(0.0))
-    variance = signed_variance(noise, expected_signal(flux, faint)) / frames.astype(np.float32)
+    light = flux if structure is None else flux - structure
+    variance = signed_variance(noise, expected_signal(light, faint)) / frames.astype(np.float32)
     if is_median:
         variance *= median_inefficiency(frames)
     return DetectorFrame.from_variance(flux, variance, quality)

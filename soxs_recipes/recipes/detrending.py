@@ -9,7 +9,7 @@ Order of the steps and of the error terms:
 4. gain: electrons; NIR signals are those of one DIT;
 5. combine the frames; values that noise cannot explain (cosmic rays) are rejected;
 6. error: read noise, as measured in the frame's own prescan or reference pixels, and photon noise
-   of the signal above the zero level, dark and stray light included, each once;
+   of the signal above the zero level and the structure of the bias, each once;
 7. subtract the lamp-off frames, detrended the same way, or the structure of the bias (VIS) and
    the dark (NIR; times the exposure time only where it is a rate); their variances add;
 8. divide by the pixel response where one is given;
@@ -32,7 +32,7 @@ from soxs_recipes.algorithms.cosmic_rays import (
 )
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.linearity import Linearity
-from soxs_recipes.algorithms.quality import Quality, QualityArray
+from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.stacking import (
     Band,
     BandReader,
@@ -42,45 +42,28 @@ from soxs_recipes.algorithms.stacking import (
 )
 from soxs_recipes.algorithms.variance import NoiseModel
 from soxs_recipes.errors import SettingMismatchError
-from soxs_recipes.products.detector_frames import read_detector_frame
-from soxs_recipes.products.detector_tables import (
-    GainTable,
-    read_bad_pixels,
-    read_gain,
-    read_linearity,
-)
+from soxs_recipes.products.detector_tables import GainTable
 from soxs_recipes.products.raw import RawFrame, open_raw_set
-from soxs_recipes.recipes import common_inputs as inputs
 from soxs_recipes.recipes.declarations import Input
+from soxs_recipes.recipes.detrending_calibrations import Calibrations, Dark, read_calibrations
 from soxs_recipes.recipes.raw_stacks import BUDGET_BYTES
 
 if TYPE_CHECKING:
     from soxs_recipes.recipes.base import Run
     from soxs_recipes.recipes.frames import InputFrame
 
+__all__ = [
+    "Calibrations",
+    "Dark",
+    "Detrended",
+    "detrend_one",
+    "detrended",
+    "read_calibrations",
+    "with_cosmic_rays",
+]
+
 # Exposure times that differ by less are the same.
 _SAME_EXPTIME = 0.01
-
-
-@dataclass(frozen=True)
-class Dark:
-    """A master dark, of one exposure time or per second."""
-
-    frame: DetectorFrame
-    exptime_s: float
-    is_rate: bool
-
-
-@dataclass(frozen=True)
-class Calibrations:
-    """What the frames of a run are detrended with; None for what was not given."""
-
-    bias: DetectorFrame | None = None
-    dark: Dark | None = None
-    bad_pixels: QualityArray | None = None
-    linearity: Linearity | None = None
-    gain: GainTable | None = None
-    flat: DetectorFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -156,38 +139,6 @@ def with_cosmic_rays(run: Run, exposure: Detrended) -> Detrended:
     return replace(exposure, frame=frame, steps=done)
 
 
-def read_calibrations(run: Run) -> Calibrations:
-    """Read the calibrations among the frames of a run, and say what is missing."""
-
-    def given(item: Input, read: Callable) -> object:
-        frame = run.inputs.one(item)
-        return None if frame is None else read(frame.path)
-
-    def plane(path: object) -> DetectorFrame:
-        return read_detector_frame(path)[0]
-
-    found = Calibrations(
-        bias=given(inputs.MASTER_BIAS_VIS, plane) or given(inputs.MASTER_BIAS_ACQ, plane),
-        dark=given(inputs.MASTER_DARK_NIR, _read_dark),
-        bad_pixels=given(inputs.BP_MAP, read_bad_pixels),
-        linearity=given(inputs.LINEARITY_TAB, read_linearity),
-        gain=given(inputs.GAIN_TAB, read_gain),
-        flat=given(inputs.MASTER_FLAT, plane),
-    )
-    if found.bias is None and run.arm.name in inputs.MASTER_BIAS_VIS.arms:
-        run.warning("No master bias: the structure of the bias stays in the frames")
-    return found
-
-
-def _read_dark(path: object) -> Dark:
-    from soxs_recipes.products.fits_input import open_fits
-
-    frame, header = read_detector_frame(path)
-    with open_fits(path) as hdus:
-        unit = str(hdus["FLUX"].header.get("BUNIT", ""))
-    return Dark(frame, float(header.get("EXPTIME", 0.0)), unit.replace(" ", "").endswith("/s"))
-
-
 def _detrend(
     run: Run,
     frames: Sequence[InputFrame],
@@ -229,8 +180,7 @@ def _without_zero_frames(
     done = []
     bias, dark = calibrations.bias, calibrations.dark
     if bias is not None:
-        level = _zero_level_e(run, calibrations)
-        frame = frame.minus(DetectorFrame(bias.flux - np.float32(level), bias.error, bias.quality))
+        frame = frame.minus(replace(bias, flux=_structure(run, calibrations)))
         done.append("bias structure subtracted")
     if dark is not None:
         if not dark.is_rate and abs(dark.exptime_s / exptime_s - 1) > _SAME_EXPTIME:
@@ -251,6 +201,13 @@ def _zero_level_e(run: Run, calibrations: Calibrations) -> float:
     return float(np.median(calibrations.bias.flux))
 
 
+def _structure(run: Run, calibrations: Calibrations) -> np.ndarray | None:
+    """Structure of the bias on top of the zero level, which is no light."""
+    if calibrations.bias is None:
+        return None
+    return calibrations.bias.flux - np.float32(_zero_level_e(run, calibrations))
+
+
 def _combined(run: Run, frames: Sequence[InputFrame], calibrations: Calibrations) -> Detrended:
     """Steps 1 to 6: frames of one kind as electrons with error, zero frames still in."""
     exptime_s = _one_exptime(frames)
@@ -261,13 +218,23 @@ def _combined(run: Run, frames: Sequence[InputFrame], calibrations: Calibrations
             _joined(raws, conversion, settings.kappa),
             len(raws),
             raws[0].readout.science_shape,
-            StackSettings(settings.stack_method, settings.kappa, settings.iterations),
+            StackSettings(
+                settings.stack_method,
+                settings.kappa,
+                settings.iterations,
+                # Of two values one may be a cosmic ray; the other is as good as ever.
+                minimum_count=1,
+            ),
             conversion.noise.variance,
             budget=BUDGET_BYTES,
         )
-    is_median = settings.stack_method == "median"
     frame = steps.mean_with_noise(
-        combined.flux, combined.quality, combined.count, conversion.noise, is_median
+        combined.flux,
+        combined.quality,
+        combined.count,
+        conversion.noise,
+        settings.stack_method == "median",
+        _structure(run, calibrations),
     )
     done = (*conversion.steps, f"combined: {len(frames)} frame(s), {settings.stack_method}")
     if len(frames) == 1:
