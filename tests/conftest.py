@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -65,14 +66,45 @@ def small_night(tmp_path_factory, simulated):
     return [(path, classify(read_header(path)).tag) for path in files]
 
 
+@pytest.fixture(scope="session")
+def example_product(small_night, tmp_path_factory):
+    """Calibration products, each made when first asked for from its recipe's example."""
+    from soxs_recipes.recipes import RECIPES
+
+    made: dict[str, Path] = {}
+
+    def frames_of(tag, count):
+        raw = [path for path, known in small_night if known == tag]
+        return raw[:count] or [product(tag)]
+
+    def product(tag):
+        if tag not in made:
+            arm = tag.rpartition("_")[2]
+            recipe = next(
+                one
+                for one in RECIPES
+                if tag in [item.tag_of(arm) for item in one.declaration.products]
+            )
+            example = recipe.declaration.example
+            frames = [(path, name) for name, n in example for path in frames_of(name, n)]
+            folder = tmp_path_factory.mktemp("example")
+            with contextlib.chdir(folder):
+                entries = [cpl.ui.Frame(str(path), name) for path, name in frames]
+                products = recipe().run(cpl.ui.FrameSet(entries), {})
+            made.update({frame.tag: folder / frame.file for frame in products})
+        return made[tag]
+
+    return frames_of
+
+
 @pytest.fixture
-def simulated_sof(small_night, tmp_path):
+def simulated_sof(example_product, tmp_path):
     """Write the example set of frames of a declaration and return its path."""
 
     def write(declaration):
         lines = []
         for tag, count in declaration.example:
-            files = [path for path, known in small_night if known == tag][:count]
+            files = example_product(tag, count)
             assert len(files) == count, f"the night has not {count} frames of {tag}"
             lines += [f"{path} {tag}" for path in files]
         sof = tmp_path / f"{declaration.name}.sof"

@@ -3,5 +3,7 @@
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
+from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
+from soxs_recipes.recipes.soxs_spec_mflat import SoxsSpecMflat
 
-__all__ = ["SoxsLingain", "SoxsMbias", "SoxsMdark"]
+__all__ = ["SoxsLingain", "SoxsMbias", "SoxsMdark", "SoxsOrderCentres", "SoxsSpecMflat"]

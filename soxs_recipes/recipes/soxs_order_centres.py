@@ -45,14 +45,13 @@ ORDER_TAB = Product(
             "SAMPLES",
             "table",
             "",
-            "one row per sample looked for",
+            "one row per sample with light",
             (
                 Column("ORDER", "i2", "", "order number"),
                 Column("PIXEL", "f8", "pixel", "place along dispersion"),
                 Column("CENTRE", "f8", "pixel", "measured centre across dispersion"),
                 Column("ERROR", "f8", "pixel", "its standard error"),
                 Column("RESIDUAL", "f8", "pixel", "measured minus model"),
-                Column("DETECTED", "i2", "", "1: there was light to measure"),
                 Column("KEPT", "i2", "", "1: entered the model"),
             ),
         ),
@@ -112,11 +111,11 @@ beyond it the centre is extrapolated. Orders without light are left out.
         Qc("N ORDERS", "", "orders traced", int),
         Qc("SAMPLES TOT NUM", "", "samples along the orders", int),
         Qc("SAMPLES DET NUM", "", "samples with light", int),
-        Qc("SAMPLES DET FRAC", "", "their fraction"),
-        Qc("SAMPLES CLIP NUM", "", "samples rejected in the fit", int),
-        Qc("SAMPLES CLIP FRAC", "", "their fraction of those with light"),
+        Qc("SAMPLES DET FRAC", "", "fraction with light"),
+        Qc("SAMPLES CLIP NUM", "", "samples rejected", int),
+        Qc("SAMPLES CLIP FRAC", "", "fraction rejected"),
         *(
-            Qc(f"{axis} RES {name}", "px", f"{text} residual of the centres", arms=(arm,))
+            Qc(f"{axis} RES {name}", "px", f"{text} residual", arms=(arm,))
             for axis, arm in (("X", "VIS"), ("Y", "NIR"))
             for name, text in (
                 ("MIN", "smallest absolute"),
@@ -184,22 +183,17 @@ def _sample_table(traces: Traces) -> Table:
     from astropy.table import Table
 
     samples, table = traces.samples, traces.table
-    counted = np.isfinite(samples.position)
-    order = np.repeat(table.orders[:, None], counted.shape[1], axis=1)
     pairs = zip(table.orders, samples.pixel, strict=True)
-    model = np.stack([table.centre(order_number, pixel) for order_number, pixel in pairs])
-    residual = traces.smoothed.residual
-    found = samples.found
+    model = np.stack([table.centre(order, pixel) for order, pixel in pairs])
     columns = {
-        "ORDER": order.astype("i2"),
+        "ORDER": np.repeat(table.orders[:, None], model.shape[1], axis=1).astype("i2"),
         "PIXEL": samples.pixel,
-        "CENTRE": np.where(found, model + residual, np.nan),
-        "ERROR": np.where(found, samples.error, np.nan),
-        "RESIDUAL": np.where(found, residual, np.nan),
-        "DETECTED": found.astype("i2"),
+        "CENTRE": model + traces.smoothed.residual,
+        "ERROR": samples.error,
+        "RESIDUAL": traces.smoothed.residual,
         "KEPT": traces.smoothed.kept.astype("i2"),
     }
-    return Table({name: column[counted] for name, column in columns.items()})
+    return Table({name: column[samples.found] for name, column in columns.items()})
 
 
 def _quality_control(run: Run, traces: Traces) -> dict[str, float]:

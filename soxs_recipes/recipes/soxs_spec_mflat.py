@@ -180,7 +180,7 @@ with the larger weight in units of the halogen lamp; weights stand in the extens
         Qc("LAMP DRIFT", "", "range of exposure levels"),
         *TEMPERATURES,
     ),
-    example=(("FLAT_NIR", 5), ("FLAT_OFF_NIR", 5), ("ORDER_TAB_NIR", 1)),
+    example=(("FLAT_NIR", 3), ("FLAT_OFF_NIR", 3), ("ORDER_TAB_NIR", 1)),
 )
 
 # Pixels nearer to an edge than this many unbinned px have no measured response.
