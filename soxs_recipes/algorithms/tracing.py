@@ -163,7 +163,7 @@ def trace_orders(
     Raises
     ------
     NoOrdersError
-        If there is no light where orders are expected.
+        If there is no light where half of the orders or more are expected.
     NotPinholeError
         If the light is broader than the image of a pinhole.
     """
@@ -173,8 +173,8 @@ def trace_orders(
     departure = _coarse_departure(flux, variance, good, expected, settings)
     samples, width = _sample(flux, variance, good, expected, departure, settings)
     found = samples.found.mean(axis=1) > _LEAST_SHARE
-    if not found.any():
-        raise _no_orders("no order could be measured")
+    if 2 * np.count_nonzero(found) < len(orders):
+        raise _no_orders(f"light in {np.count_nonzero(found)} of {len(orders)} orders")
     kept = Samples(*(getattr(samples, field.name)[found] for field in fields(Samples)))
     smoothed = fit_smooth(kept, expected.shape[1], settings.model)
     table = OrderTable(

@@ -133,7 +133,7 @@ COLD = Parameter("cold", 0.5, "Pixels with less response are flagged as dead", "
 
 DECLARATION = Declaration(
     name="soxs_spec_mflat",
-    synopsis="Make the master flat, blaze, order edges and scattered light of slit flats",
+    synopsis="Make master flat, blaze and order edges of slit flats",
     description="""
 Slit flats are detrended one by one (NIR: lamp-off frames subtracted), brought to one exposure
 level and combined with rejection of outliers. Order edges are fitted where the light falls to half

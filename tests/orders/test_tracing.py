@@ -116,6 +116,14 @@ def test_orders_off_the_detector_are_refused(pinhole_scene):
         trace("VIS", DetectorFrame.from_variance(moved, scene.frame.variance))
 
 
+def test_a_minority_of_orders_is_refused(pinhole_scene):
+    scene = pinhole_scene("VIS", signs=(0, 0, 0, 0))
+    flux = scene.frame.flux.copy()
+    flux[:, 240:] = np.random.default_rng(0).normal(0, 4, flux[:, 240:].shape)
+    with pytest.raises(NoOrdersError, match="1 of 4 orders"):
+        trace("VIS", DetectorFrame.from_variance(flux, scene.frame.variance))
+
+
 def test_light_through_a_slit_is_no_pinhole(pinhole_scene):
     scene = pinhole_scene("VIS", signs=(0, 0, 0, 0))
     rows = np.arange(scene.frame.shape[1])
