@@ -33,7 +33,6 @@ Mask = NDArray[np.bool_]
 # Rows that are fitted together, and the slit positions up to which they are.
 _ROWS_TOGETHER = 5
 _INNER_ARCSEC = 4.9
-_BLEND_LIMIT_PX = 0.03
 _START_SD_PX = 0.65
 _USUAL_WIDTH = 0.25
 # Offsets further than this are measured again with the solution moved.
@@ -66,7 +65,8 @@ class CheckedLines:
     residual_px, residual_error_px : ndarray
         Measured minus expected position along dispersion, at constant position across.
     fwhm_px, resolution : ndarray
-        Width along dispersion, the pixel included, and wavelength over width.
+        Width along dispersion at constant slit position, the pixel included, and wavelength over
+        width.
     snr : ndarray
         Height over its error.
     detected : ndarray of bool
@@ -158,7 +158,7 @@ def _choose(
     margin = width + MARGIN_PX
     inside = (images.x > margin) & (images.x < columns - margin)
     inside &= (images.y > margin) & (images.y < rows - margin)
-    images = images.select(inside & (images.blend_px < _BLEND_LIMIT_PX))
+    images = images.select(inside & (images.blend_px < settings.blend_limit_px))
     sort = np.lexsort((-images.strength, images.order))
     order = images.order[sort]
     rank = np.arange(len(order)) - np.searchsorted(order, order)
@@ -223,11 +223,15 @@ def _checked(
 ) -> CheckedLines:
     wave = lines.wave_nm[line]
     x, y = solution.to_pixel(order, wave, slit)
-    _, _, x_slit, y_slit = solution.jacobian(order, wave, slit)
+    x_wave, y_wave, x_slit, y_slit = solution.jacobian(order, wave, slit)
+    tilt = solution.along(x_slit, y_slit) / solution.across(x_slit, y_slit)
+    # Rows cut lines at fixed position across dispersion; orders that slope make them wider there.
+    stretch = np.abs(1 - tilt * solution.across(x_wave, y_wave) / solution.along(x_wave, y_wave))
+    fwhm = images.fwhm / stretch
     detected = (images.snr > settings.min_snr) & np.isfinite(images.centre_error)
-    usual = median(np.where(detected, images.fwhm, np.nan)) if detected.any() else np.nan
+    usual = median(np.where(detected, fwhm, np.nan)) if detected.any() else np.nan
     with np.errstate(invalid="ignore"):
-        detected &= np.abs(images.fwhm / usual - 1) < _USUAL_WIDTH
+        detected &= np.abs(fwhm / usual - 1) < _USUAL_WIDTH
         detected &= np.abs(images.centre) < _LARGEST_OFFSET_PX
     return CheckedLines(
         line=line,
@@ -237,11 +241,11 @@ def _checked(
         slit_arcsec=slit,
         x=x,
         y=y,
-        tilt=solution.along(x_slit, y_slit) / solution.across(x_slit, y_slit),
+        tilt=tilt,
         residual_px=images.centre,
         residual_error_px=images.centre_error,
-        fwhm_px=images.fwhm,
-        resolution=wave / (images.fwhm * solution.pixel_nm(order, wave, slit)),
+        fwhm_px=fwhm,
+        resolution=wave / (fwhm * solution.pixel_nm(order, wave, slit)),
         snr=images.snr,
         detected=detected,
     )

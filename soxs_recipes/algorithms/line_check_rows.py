@@ -35,6 +35,8 @@ class CheckSettings:
         Brightest unblended lines that are used.
     min_snr : float
         Height of a line over its error from which it counts as detected.
+    blend_limit_px : float
+        Lines whose centroid neighbours shift by more are not used.
     slit_centre_arcsec : float
         Slit position of the middle of the slit, by which the shift across dispersion is known.
     """
@@ -43,6 +45,7 @@ class CheckSettings:
     slit_length_arcsec: float
     lines_per_order: int = 20
     min_snr: float = 10.0
+    blend_limit_px: float = 0.03
     slit_centre_arcsec: float = 0.0
 
 

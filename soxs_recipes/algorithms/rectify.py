@@ -28,6 +28,7 @@ from soxs_recipes.algorithms.rectify_grid import (
     order_grid,
     seen_range_nm,
     slit_axis,
+    typical_steps,
 )
 from soxs_recipes.algorithms.rectify_overlap import Shares, share_out
 
@@ -81,18 +82,18 @@ class RectifySettings:
     ----------
     slit_half_arcsec : float
         How far from the slit centre the grid reaches.
-    slit_step_arcsec : float
-        Height of a cell; about one pixel.
+    slit_step_arcsec : float or None
+        Height of a cell; None for the median pixel.
     wave_step_nm : float or None
         Width of a cell of the single orders; None for the median pixel of each.
-    merged_step_nm : float
-        Width of a cell of the image of all orders.
+    merged_step_nm : float or None
+        Width of a cell of the image of all orders; None for the finest order's pixel.
     """
 
     slit_half_arcsec: float
-    slit_step_arcsec: float
-    wave_step_nm: float | None
-    merged_step_nm: float
+    slit_step_arcsec: float | None = None
+    wave_step_nm: float | None = None
+    merged_step_nm: float | None = None
 
 
 def rectify(
@@ -127,8 +128,9 @@ def rectify(
     if frame.shape != solution.shape:
         raise ValueError(f"a frame of shape {solution.shape} expected, found {frame.shape}")
     pixels = _dispersion_along_rows(frame, solution)
-    slit = slit_axis(settings.slit_half_arcsec, settings.slit_step_arcsec)
-    whole = merged_grid(solution, slit, settings.merged_step_nm)
+    slit_step, merged_step = typical_steps(solution)
+    slit = slit_axis(settings.slit_half_arcsec, settings.slit_step_arcsec or slit_step)
+    whole = merged_grid(solution, slit, settings.merged_step_nm or merged_step)
     orders, parts = [], []
     for order in solution.orders.tolist():
         grid = order_grid(solution, order, slit, settings.wave_step_nm)

@@ -89,6 +89,17 @@ class RectifiedGrid:
         return grid, slice(int(first), int(last) + 1)
 
 
+def typical_steps(solution: DispersionSolution) -> tuple[float, float]:
+    """Steps that suit all orders: arcsec of the median pixel, nm of the finest order's pixel.
+
+    Both are rounded, to 0.01 arcsec and to one digit.
+    """
+    middle = solution.range_nm.mean(axis=1)
+    _, _, x_slit, y_slit = solution.jacobian(solution.orders, middle)
+    slit = float(np.median(1 / np.abs(solution.across(x_slit, y_slit))))
+    return round(slit, 2), float(f"{solution.pixel_nm(solution.orders, middle).min():.0e}")
+
+
 def slit_axis(half_arcsec: float, step_arcsec: float) -> tuple[float, float, int]:
     """Start, step and number of cells that are symmetric about the slit centre."""
     side = int(np.floor(half_arcsec / step_arcsec))
@@ -120,7 +131,7 @@ def order_grid(
         If the detector sees nothing of the order.
     """
     low, high = seen_range_nm(solution, order, slit)
-    if step_nm is None:
+    if not step_nm:
         wave = np.linspace(low, high, _TRIAL_POINTS)
         step_nm = float(np.median(solution.pixel_nm(order, wave)))
     first = int(np.ceil(low / step_nm))

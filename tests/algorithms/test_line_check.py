@@ -1,6 +1,7 @@
 """Lines through the slit against the simulator's truth, and the profile fit against noise."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -14,7 +15,9 @@ from soxs_recipes.algorithms.line_check_offset import SlitCentres, fit_offset
 from soxs_recipes.algorithms.line_check_profile import Cuts, fit_slit_images, full_width
 from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
+from soxs_recipes.algorithms.resolution import order_resolution
 from soxs_recipes.instrument.spectral_format import spectral_format
+from soxs_recipes.products.sky_lines import read_sky_lines
 from soxs_simulator.contract import SceneRequest
 from soxs_simulator.lamps_arc import draw_arc_lines
 from soxs_simulator.optics import OPTICS
@@ -57,10 +60,14 @@ def slit_arc(optics, arm, flexure_px, scale=1.0, seed=0):
         arm, "slit_arc", "SLIT1.0", lamps=LAMPS[arm], lamp_scale=scale, flexure_px=flexure_px
     )
     light = optics.scene(request).rate_e_per_s * EXPTIME_S[arm]
+    return exposed(light, READ_NOISE_E[arm], seed)
+
+
+def exposed(light, read_noise_e, seed):
+    """Light with photon and read noise."""
     rng = np.random.default_rng(seed)
-    flux = rng.poisson(light) + rng.normal(0, READ_NOISE_E[arm], light.shape)
-    error = np.sqrt(light + READ_NOISE_E[arm] ** 2)
-    return DetectorFrame(flux, error, np.zeros(light.shape, np.uint16))
+    flux = rng.poisson(light) + rng.normal(0, read_noise_e, light.shape)
+    return DetectorFrame(flux, np.sqrt(light + read_noise_e**2), np.zeros(light.shape, np.uint16))
 
 
 def settings_of(arm):
@@ -103,6 +110,31 @@ def test_flexure_is_recovered(optics, arm, flexure_px, scale):
     assert np.median((lines.residual_px - expected)[check.used]) == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.parametrize(("arm", "exptime_s"), [("VIS", 600.0), ("NIR", 120.0)])
+def test_flexure_from_sky_lines_beside_an_object(optics, arm, exptime_s):
+    flexure_px = (0.22, -0.31)
+    request = SceneRequest(
+        arm,
+        "object",
+        "SLIT1.0",
+        target="SN2026XYZ",
+        mode="NODDING",
+        exptime_s=exptime_s,
+        nod_arcsec=2.0,
+        flexure_px=flexure_px,
+    )
+    light = optics.scene(request).rate_e_per_s * exptime_s
+    frame = exposed(light, READ_NOISE_E[arm], seed=2)
+    lines = read_sky_lines(files("soxs_recipes.calib") / "sky_lines.ecsv")
+    settings = replace(settings_of(arm), blend_limit_px=0.1)
+    check = check_lines(frame, true_solution(optics, arm), lines, settings)
+    assert abs(check.offset.dx_px - flexure_px[0]) < 0.03
+    assert abs(check.offset.dy_px - flexure_px[1]) < 0.03
+    orders = order_resolution(check)
+    fwhm = orders.fwhm_px[orders.lines > 20]
+    assert fwhm == pytest.approx(true_fwhm_px(arm), rel=0.09)
+
+
 @pytest.mark.parametrize("arm", ["VIS", "NIR"])
 def test_line_width_and_resolution(optics, arm):
     solution = true_solution(optics, arm)
@@ -114,6 +146,14 @@ def test_line_width_and_resolution(optics, arm):
     pixel_nm = solution.pixel_nm(lines.order, lines.wave_nm)
     expected = lines.wave_nm / (true_fwhm_px(arm) * pixel_nm)
     assert np.median((lines.resolution / expected)[used]) == pytest.approx(1.0, abs=0.03)
+    orders = order_resolution(check)
+    assert np.all(orders.lines >= 20)
+    # Lines of constant width in pixels: the resolving power goes with wavelength over pixel.
+    for order, start, end in zip(orders.order, orders.start, orders.end, strict=True):
+        waves = lines.wave_nm[lines.detected & (lines.order == order)]
+        ends = np.array([waves.min(), waves.max()])
+        first, last = ends / solution.pixel_nm(order, ends)
+        assert end / start == pytest.approx(last / first, rel=0.08)
     length = 2 * OPTICS[arm].slit_half_arcsec
     assert check.slit_centres.length_arcsec == pytest.approx(length, abs=0.05)
 

@@ -16,6 +16,7 @@ from soxs_recipes.algorithms.rectify_grid import (
     along_at,
     order_grid,
     slit_axis,
+    typical_steps,
 )
 from soxs_recipes.algorithms.rectify_overlap import Shares, share_out
 from soxs_recipes.instrument.spectral_format import read_spectral_format
@@ -30,9 +31,7 @@ def solution_of(arm):
     )
 
 
-def settings_of(arm):
-    step_nm = {"VIS": 0.02, "NIR": 0.06}[arm]
-    return RectifySettings(6.5, STEP_ARCSEC[arm], None, step_nm)
+SETTINGS = RectifySettings(6.5)
 
 
 def frame_of(image, error=1.0):
@@ -136,7 +135,7 @@ def test_noise_of_cells_and_of_sums(arm):
     solution, sigma = solution_of(arm), 7.0
     rng = np.random.default_rng(4)
     frame = frame_of(rng.normal(0, sigma, solution.shape), sigma)
-    orders, merged = rectify(frame, solution, settings_of(arm))
+    orders, merged = rectify(frame, solution, SETTINGS)
     for cells in (*orders[::4], merged):
         valid = ~has(cells.quality)
         pulls = cells.flux[valid] / np.sqrt(cells.variance[valid])
@@ -161,7 +160,7 @@ def test_merged_image_holds_the_light_of_all_orders():
     """A scene smooth in wavelength: cells hold the light of every order that sees them."""
     solution = solution_of("NIR")
     frame = frame_of(np.full(solution.shape, 50.0))
-    orders, merged = rectify(frame, solution, settings_of("NIR"))
+    orders, merged = rectify(frame, solution, SETTINGS)
     single = sum(cells.flux.sum(dtype=float) for cells in orders)
     assert merged.flux.sum(dtype=float) == pytest.approx(single, rel=1e-3)
     assert np.all(np.diff(merged.grid.wave_nm) > 0)
@@ -176,8 +175,8 @@ def test_bad_pixels_are_left_out_and_flagged():
     image[bad], quality[bad] = 1e5, Quality.HOT
     quality[2000:2010, :] |= np.uint16(Quality.SATURATED)
     frame = DetectorFrame(image, np.ones(solution.shape), quality)
-    orders, _ = rectify(frame, solution, settings_of("VIS"))
-    clean, _ = rectify(frame_of(np.full(solution.shape, 20.0)), solution, settings_of("VIS"))
+    orders, _ = rectify(frame, solution, SETTINGS)
+    clean, _ = rectify(frame_of(np.full(solution.shape, 20.0)), solution, SETTINGS)
     for cells, reference in zip(orders, clean, strict=True):
         empty = has(cells.quality, Quality.NO_DATA)
         assert 0.005 < empty.mean() < 0.05
@@ -191,7 +190,15 @@ def test_bad_pixels_are_left_out_and_flagged():
 def test_an_order_off_the_detector_is_an_error():
     solution = solution_of("VIS").shifted(5000.0, 0.0)
     with pytest.raises(OffDetectorError, match="order 1"):
-        rectify(frame_of(np.zeros(solution.shape)), solution, settings_of("VIS"))
+        rectify(frame_of(np.zeros(solution.shape)), solution, SETTINGS)
+
+
+@pytest.mark.parametrize(("arm", "wave_nm"), [("VIS", 0.02), ("NIR", 0.04)])
+def test_steps_suit_the_pixels(arm, wave_nm):
+    assert typical_steps(solution_of(arm)) == (STEP_ARCSEC[arm], wave_nm)
+    binned = solution_of(arm).binned(2, 1)
+    if arm == "VIS":
+        assert typical_steps(binned)[0] == pytest.approx(2 * STEP_ARCSEC[arm], abs=0.011)
 
 
 def test_a_part_of_a_grid_has_the_same_cells():
