@@ -21,9 +21,10 @@ def a_check():
     wave = np.linspace(1000.0, 1030.0, count)
     order = np.repeat([10, 11], count // 2)
     ones = np.ones(count)
+    fwhm = 3.2 + 0.01 * np.sin(np.arange(count))
     lines = CheckedLines(
         np.arange(count), order, wave, 0.001 * ones, 0 * ones, ones, ones, 0.1 * ones,
-        0.2 * ones, 0.01 * ones, 3.2 * ones, wave / (3.2 * 0.05), 100 * ones, order == 10,
+        0.2 * ones, 0.01 * ones, fwhm, wave / (fwhm * 0.05), 100 * ones, order == 10,
     )  # fmt: skip
     values = (np.array([number]) for number in (0.03, 11.8, 0.1, 0.002))
     centres = SlitCentres(np.array([10]), *values)
@@ -39,10 +40,10 @@ def test_the_offset_survives_a_file(tmp_path):
     assert read_offset(tmp_path / "check.fits") == (0.25, -0.125)
     orders = Table.read(tmp_path / "check.fits", "ORDERS")
     assert orders["LINES"].tolist() == [15, 0]
-    assert orders["R_START"][0] == pytest.approx(1000 / 0.16, rel=1e-4)
+    assert orders["R_START"][0] == pytest.approx(1000 / 0.16, rel=5e-3)
     assert orders["SLIT_LENGTH"][0] == 11.8
-    assert np.isnan(orders["SLIT_LENGTH"][1])
-    assert np.isnan(orders["R"][1])
+    assert np.isnan(orders["SLIT_LENGTH"].filled(np.nan)[1])
+    assert np.isnan(orders["R"].filled(np.nan)[1])
 
 
 def test_another_file_is_refused(tmp_path):
