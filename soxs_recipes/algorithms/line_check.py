@@ -39,7 +39,9 @@ _USUAL_WIDTH = 0.25
 _NEAR_PX = 0.3
 _LARGEST_OFFSET_PX = 4.0
 _LEAST_LINES = 5
-_LEAST_SHARE = 0.03
+_LEAST_SHARE = 0.1
+# Lines of another lamp or order that happen to be near scatter by more.
+_LARGEST_RMS_PX = 0.5
 
 
 class TooFewLinesError(ValueError):
@@ -141,6 +143,10 @@ def check_lines(
         rest, used = _offset(measured, centres, solution)
         measured, centres = _against(measured, centres, solution, offset)
         offset = rest.moved_by(offset)
+    if not offset.along_rms_px < _LARGEST_RMS_PX:
+        raise TooFewLinesError(
+            f"{offset.lines} lines found, which scatter by {offset.along_rms_px:.2f} px"
+        )
     return LineCheck(measured, used, centres, offset)
 
 
@@ -262,6 +268,9 @@ def _slit_centres(
     light, variance, good = light_along_slit(rows, settings)
     shares = checked.detected.reshape(len(order), -1).mean(axis=1)
     found = np.flatnonzero((shares > 0.5) & good.any(axis=1))
+    if not len(found):
+        none = np.zeros(0)
+        return SlitCentres(order[:0], none, none, none, none)
     present, which = np.unique(order[found], return_inverse=True)
     rank = np.arange(len(found)) - np.searchsorted(which, which)
     shape = (len(present), rank.max(initial=0) + 1, rows.slit_arcsec.shape[1])
