@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 from scipy.linalg import solveh_banded
 from scipy.ndimage import binary_dilation, median_filter
 from scipy.sparse import csr_array, diags_array
 
+from soxs_recipes.algorithms.blaze_splines import TERMS, cubic_splines
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_CUBIC = 3
 # Powers of the slit position: a tilted slit image shifts the blaze along dispersion.
 _POWERS = 3
 # Fine bins per pixel across dispersion in which the slit's illumination is collected.
@@ -146,7 +146,7 @@ def _fit_blaze(
     light: OrderLight, good: Mask, illumination: Array, powers: list[Array], knot_px: float
 ) -> _BlazeFit:
     """Least squares for the spline along dispersion, given the illumination of the slit."""
-    design = _spline_design(np.arange(len(light.value)), len(light.value) - 1, knot_px)
+    design = cubic_splines(np.arange(len(light.value)), len(light.value) - 1, knot_px)
     across = design.T.tocsr()
     known = np.where(good, illumination, 0.0)
     squared, product = known * known, known * light.value
@@ -166,8 +166,8 @@ def _fit_blaze(
 def _banded(products: list[csr_array]) -> Array:
     """Normal equations as the lower bands of a matrix, the powers of one knot side by side."""
     knots = products[0].shape[0]
-    bands = np.zeros(((_CUBIC + 1) * _POWERS, knots * _POWERS))
-    for below in range(_CUBIC + 1):
+    bands = np.zeros((TERMS * _POWERS, knots * _POWERS))
+    for below in range(TERMS):
         diagonals = [product.diagonal(-below) for product in products]
         for p in range(_POWERS):
             for q in range(_POWERS):
@@ -180,13 +180,6 @@ def _banded(products: list[csr_array]) -> Array:
 
 def _row_dot(left: Array, right: Array) -> Array:
     return np.einsum("xv,xv->x", left, right)
-
-
-def _spline_design(place: Array, length: float, knot: float) -> csr_array:
-    """Cubic B-splines with knots `knot` apart from 0 to `length`, at some places."""
-    inner = np.linspace(0, length, max(round(length / knot), 1) + 1)
-    knots = np.concatenate([[0.0] * _CUBIC, inner, [float(length)] * _CUBIC])
-    return csr_array(BSpline.design_matrix(np.asarray(place, float), knots, _CUBIC))
 
 
 def _inliers(light: OrderLight, model: Array) -> Mask:
@@ -205,7 +198,7 @@ def _fit_slit(light: OrderLight, good: Mask, surface: Array) -> Array:
     filled = total > 1e-6 * total.max()
     if filled.sum() < _FINE:
         return np.ones(light.slit.shape)
-    design = _spline_design(np.arange(cells) + 0.5, cells, _FINE).toarray()
+    design = cubic_splines(np.arange(cells) + 0.5, cells, _FINE).toarray()
     part, weight = design[filled], total[filled]
     normal = part.T @ (weight[:, None] * part)
     # Where no pixel lies the table is carried on flat.

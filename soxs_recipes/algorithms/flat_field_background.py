@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
 from scipy.linalg import solveh_banded
 from scipy.sparse import csr_array, diags_array
 
+from soxs_recipes.algorithms.blaze_splines import TERMS, cubic_splines
 from soxs_recipes.algorithms.frame import DetectorFrame, Image
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_CUBIC = 3
 # Pixels are averaged in cells of this many before the fit; far below the knots' distance.
 _CELL_PX = 8
 _KAPPA, _ROUNDS = 5.0, 3
@@ -70,7 +69,7 @@ def _fit(flux: Image, used: Mask, knot_px: float) -> Array:
     right = design.T @ (count * value)
     ky, kx = rows.shape[1], columns.shape[1]
     normal = normal + _SMOOTHNESS * normal.diagonal().max() * _roughness(ky, kx)
-    below = _CUBIC * kx + _CUBIC
+    below = (TERMS - 1) * (kx + 1)
     bands = np.zeros((below + 1, ky * kx))
     for offset in range(below + 1):
         bands[offset, : ky * kx - offset] = normal.diagonal(-offset)
@@ -91,15 +90,12 @@ def _cells(flux: Image, used: Mask) -> tuple[Array, Array, Array, Array]:
 
 def _basis(place: NDArray, length: int, knot_px: float) -> csr_array:
     """Cubic B-splines over pixels 0 to length - 1."""
-    inner = np.linspace(0, length - 1, max(round(length / knot_px), 1) + 1)
-    knots = np.concatenate([[0.0] * _CUBIC, inner, [length - 1.0] * _CUBIC])
-    return csr_array(BSpline.design_matrix(np.asarray(place, float), knots, _CUBIC))
+    return cubic_splines(place, length - 1, knot_px)
 
 
 def _row_products(rows: csr_array, columns: csr_array) -> csr_array:
     """Products of the splines of both directions at each place; both have the same rows."""
-    terms = _CUBIC + 1
-    n = rows.shape[0]
+    n, terms = rows.shape[0], TERMS
     left, right = rows.data.reshape(n, terms, 1), columns.data.reshape(n, 1, terms)
     index = rows.indices.reshape(n, terms, 1) * columns.shape[1]
     index = index + columns.indices.reshape(n, 1, terms)

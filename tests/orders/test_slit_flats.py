@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.special import ndtr
 
+from soxs_recipes.algorithms.blaze_splines import cubic_splines
 from soxs_recipes.algorithms.flat_field import (
     FlatSettings,
     master_flat,
@@ -243,3 +244,13 @@ def test_masks_follow_the_edges():
     assert np.array_equal(inside, expected)
     far = ~((rows >= lower[:, [x]] - 4) & (rows <= upper[:, [x]] + 4)).any(axis=0)
     assert np.array_equal(between, far)
+
+
+def test_splines_are_those_of_the_oracle():
+    from scipy.interpolate import BSpline
+
+    place = np.random.default_rng(0).uniform(0, 100, 300)
+    place[:2] = 0, 100
+    knots = 10.0 * np.arange(-3, 14)
+    oracle = BSpline.design_matrix(place, knots, 3).toarray()
+    assert np.allclose(cubic_splines(place, 100, 10.0).toarray(), oracle, atol=1e-12)
