@@ -28,6 +28,7 @@ COMMANDS = (
     Command("simulate", "make raw frames with known truth", "soxs_simulator.cli"),
     Command("esorex", "build the EsoRex plugins, say where they are", "soxs_recipes.esorex.cli"),
     Command("reflex", "install the EsoReflex workflow", "soxs_recipes.workflows.cli"),
+    Command("calib", "check the static calibrations", "soxs_recipes.calib_check"),
     Command(
         "plugin-dir",
         "print the folder that ESO's PyEsoRex must scan",
