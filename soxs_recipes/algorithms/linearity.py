@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -183,6 +183,7 @@ def fit_linearity(
     LinearityError
         If there are fewer exposures than the polynomial needs.
     """
+    moments = replace(moments, powers=moments.powers[..., : degree + 1])
     used = np.isfinite(moments.level) & (moments.level > 0)
     used &= used.sum(axis=0) >= 2
     if np.count_nonzero(used.any(axis=1)) < max(3, degree + 1):
@@ -205,6 +206,19 @@ def fit_linearity(
         valid_to_adu=scale,
     )
     return LinearityFit(linearity, tuple(float(e) for e in errors), lamp, before, after)
+
+
+def fit_shortest(moments: Moments, degree: int, lamp_stability: float = 0.01) -> LinearityFit:
+    """Fit with as few coefficients as the series asks for, up to `degree`.
+
+    The highest coefficient is dropped while it is within three standard errors of zero: one that
+    is not needed would leave the limit and the others uncertain. See `fit_linearity`.
+    """
+    for length in range(degree, 0, -1):
+        fit = fit_linearity(moments, length, lamp_stability)
+        if abs(fit.linearity.coefficients[-1]) > 3 * fit.errors[-1]:
+            break
+    return fit
 
 
 def linearity_limit(coefficients: ArrayLike, departure: float, highest: float) -> float:

@@ -112,6 +112,7 @@ class PairScatter:
         limit = np.full(len(number), np.inf, dtype=np.float32)
         limit[1:] = chdtri(number[1:], false_rate)
         others = np.full(len(number), np.inf, dtype=np.float32)
-        others[3:] = chdtri(number[3:] - 1, 0.05)
+        # More pairs are struck more often, and need the largest less.
+        others[3:] = chdtri(number[3:] - 1, 0.4 / number[3:])
         rest = self.total - self.largest
         return (self.total > limit[self.count]) & (rest > others[self.count])

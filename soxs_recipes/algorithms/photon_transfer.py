@@ -114,8 +114,9 @@ def pair_points(
     """
     first, second = (np.asarray(plane, dtype=np.float32).reshape(-1) for plane in (first, second))
     signal = (first + second) / 2 - np.asarray(zero, dtype=np.float32).reshape(-1)
-    # The lamp drifts between the two.
-    difference = first - second / np.float32(lamp_ratio(first, second, signal))
+    # The lamp drifts between the two. Scaled alike, both keep the photon noise of the mean signal.
+    drift = np.float32(np.sqrt(lamp_ratio(first, second, signal)))
+    difference = first * drift - second / drift
     bins = _bins(signal, 3 * noise_adu)
     guess = 2 * (4 * noise_adu**2 + 4 * per_adu * np.maximum(_mean(bins, signal), 0))
     kept = np.ones(signal.size, dtype=bool)
@@ -138,7 +139,7 @@ def lamp_ratio(first: NDArray, second: NDArray, signal: NDArray) -> float:
     bright = signal > 0.3 * np.quantile(signal[:: max(1, signal.size // 100_000)], 0.995)
     if np.count_nonzero(bright) < _FEWEST_PIXELS:
         return 1.0
-    return float(np.median(second[bright] / first[bright]))
+    return float(np.median(second[bright] / np.maximum(first[bright], 1)))
 
 
 def fit_transfer(points: TransferPoints) -> PhotonTransfer:

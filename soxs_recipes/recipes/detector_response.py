@@ -14,7 +14,7 @@ from soxs_recipes.algorithms.linearity import (
     Moments,
     brightness_classes,
     class_moments,
-    fit_linearity,
+    fit_shortest,
 )
 from soxs_recipes.algorithms.linearity_pixels import find_dead, find_nonlinear
 from soxs_recipes.algorithms.photon_transfer import (
@@ -82,7 +82,7 @@ def solve_response(found: Measurements, degree: int, lamp_stability: float) -> D
     try:
         for _ in range(2):
             moments = _moments(found, saturation, degree)
-            fit = fit_linearity(moments, degree, lamp_stability)
+            fit = fit_shortest(moments, degree, lamp_stability)
             lower = points.where(points.signal < _LOWER_PART * saturation).corrected(fit.linearity)
             transfer = fit_transfer(lower)
             saturation = min(found.full_adu, saturation_level(points, transfer, fit.linearity))

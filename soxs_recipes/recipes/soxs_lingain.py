@@ -126,10 +126,12 @@ BP_MAP = Product(
     (Hdu("QUAL", "u2", "", "quality bit mask, 0 is good"),),
 )
 
-DEGREE = Parameter("degree", 2, "Coefficients of the linearity correction", minimum=1, maximum=4)
+DEGREE = Parameter(
+    "degree", 2, "Most coefficients that the linearity correction may have", minimum=1, maximum=4
+)
 LAMP_STABILITY = Parameter(
     "lamp-stability",
-    0.01,
+    0.002,
     "Expected relative drift of the lamp between exposures (standard deviation)",
     "",
     0.0001,
