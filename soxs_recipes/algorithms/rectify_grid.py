@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 # Positions are tabulated at so many Chebyshev nodes in wavelength (or along the detector) and in
 # slit position: more than the polynomials have terms, and to 1e-4 px for their inverse.
-_NODES, _SLIT_NODES = 20, 5
+_NODES, _SLIT_NODES = 18, 5
 _NEWTON_STEPS = 6
 _TRIAL_POINTS = 1025
 
@@ -173,10 +173,9 @@ def seen_range_nm(
 
 def along_at(solution: DispersionSolution, order: int, wave_nm: Array, slit_arcsec: Array) -> Array:
     """Pixel coordinate along dispersion, shape (slit positions, wavelengths)."""
-    wave, by_wave = _nodes(wave_nm, _NODES)
-    slit, by_slit = _nodes(slit_arcsec, _SLIT_NODES)
+    wave, slit = _nodes(wave_nm, _NODES), _nodes(slit_arcsec, _SLIT_NODES)
     along = solution.along(*solution.to_pixel(order, wave, slit[:, None]))
-    return by_slit @ along @ by_wave.T
+    return _interpolated(along, slit_arcsec, wave_nm)
 
 
 def across_at(
@@ -186,12 +185,11 @@ def across_at(
 
     `along_px` and `slit_arcsec` say where the slit's image is cut: along a line of the detector.
     """
-    along, by_along = _nodes(along_px, _NODES)
-    slit, by_slit = _nodes(slit_arcsec, _SLIT_NODES)
+    along, slit = _nodes(along_px, _NODES), _nodes(slit_arcsec, _SLIT_NODES)
     target, place = np.broadcast_arrays(along[:, None], slit)
     wave = _wave_on_slit_line(solution, order, target, place)
     across = solution.across(*solution.to_pixel(order, wave, place))
-    return by_along @ across @ by_slit.T
+    return _interpolated(across, along_px, slit_arcsec)
 
 
 def _wave_on_slit_line(
@@ -209,9 +207,25 @@ def _wave_on_slit_line(
     return wave
 
 
-def _nodes(points: Array, count: int) -> tuple[Array, Array]:
-    """Chebyshev nodes over the range of points, and the matrix that interpolates from them."""
-    middle, half = (points.max() + points.min()) / 2, max(np.ptp(points) / 2, 1e-9)
-    unit = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    inverse = np.linalg.inv(chebyshev.chebvander(unit, count - 1))
-    return middle + half * unit, chebyshev.chebvander((points - middle) / half, count - 1) @ inverse
+def _nodes(points: Array, count: int) -> Array:
+    """Chebyshev nodes over the range of points."""
+    middle, half = _range(points)
+    return middle + half * np.cos(np.pi * (np.arange(count) + 0.5) / count)
+
+
+def _range(points: Array) -> tuple[float, float]:
+    return (points.max() + points.min()) / 2, max(np.ptp(points) / 2, 1e-9)
+
+
+def _interpolated(table: Array, first: Array, second: Array) -> Array:
+    """Interpolate a table on the nodes of two axes to all points of both."""
+    coefs, vanders = table, []
+    for points in (first, second):
+        count = coefs.shape[0]
+        middle, half = _range(points)
+        unit = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+        coefs = np.linalg.solve(chebyshev.chebvander(unit, count - 1), coefs).T
+        vanders.append(chebyshev.chebvander((points - middle) / half, count - 1))
+    # No BLAS: its threads cost more than they gain on arrays of this size.
+    half_way = np.einsum("im,mk->ik", vanders[0], coefs)
+    return np.einsum("ik,kj->ij", half_way, np.ascontiguousarray(vanders[1].T))
