@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, has
@@ -33,6 +34,8 @@ _RUN = np.array([3, 5, 7, 9, 11, 13])
 _TILT_STEP = 0.05
 # Largest share of the pixels of one exposure that cosmic rays strike.
 _MOST_STRUCK = 0.02
+# Side of the box around a saturated pixel in which nothing is judged.
+_SATURATED_REACH = 21
 # Pixels looked at closely in one go.
 _BATCH = 50_000
 
@@ -101,12 +104,17 @@ def find_cosmic_rays(
     flux = np.where(bad, np.float32(np.nan), flux)
     light = _Light(flux, flux.copy(), error, settings)
     struck = np.zeros(flux.shape, dtype=bool)
-    found = light.seeds(*np.nonzero(_candidates(flux, error, settings) & ~bad))
+    judged = ~bad
+    full = has(frame.quality, Quality.SATURATED)
+    if full.any():
+        # The wings of a line cannot be predicted where its core is full.
+        judged &= ~maximum_filter(full.T if turned else full, _SATURATED_REACH)
+    found = light.seeds(*np.nonzero(_candidates(flux, error, settings) & judged))
     for _ in range(settings.rounds):
         struck[found] = True
         light.calm[found] = np.nan
         around = _neighbours(found, flux.shape)
-        fresh = ~struck[around] & ~bad[around]
+        fresh = ~struck[around] & judged[around]
         found = light.above(around[0][fresh], around[1][fresh], settings.neighbour_kappa)
         found = light.unexplained(*found, settings.neighbour_kappa)
         if not len(found[0]):
@@ -183,8 +191,8 @@ class _Light:
         # A line is never that sharp, whatever its direction; lines are seen above what is between.
         floor = self._between(y, x)
         height = self.flux[y, x] - floor
-        width = (np.nan_to_num(self._neighbour_mean(y, x, (0, 1))) - floor) / height
-        certain = width + noise / height < self.settings.sharp_dispersion
+        width = np.nan_to_num(self._neighbour_mean(y, x, (0, 1))) - floor
+        certain = width + noise < self.settings.sharp_dispersion * height
         sharp = (along < self.settings.sharp_dispersion) | (across < self.settings.sharp_slit)
         sharp &= certain | ~self.explained(y, x, self.settings.kappa)
         return y[sharp], x[sharp]
