@@ -21,8 +21,11 @@ _POWERS = 3
 _FINE = 6
 # A pixel off the model by this much, in sigma with the given scatter of the response, is left out.
 _OUTLIER_KAPPA, _RESPONSE_SCATTER = 5.0, 0.01
+# Before any fit, pixels may depart from the median along the slit by this share.
+_WILD_SHARE = 0.3
 # An emission line of a lamp stands out from this many px of continuum, by share and sigma.
 _LINE_BOX_PX, _LINE_SHARE, _LINE_KAPPA, _LINE_WING_PX = 65, 0.06, 8.0, 12
+_LINE_QUANTILE = 0.75
 _RIDGE = 1e-9
 
 
@@ -89,8 +92,10 @@ def fit_illumination(light: OrderLight, knot_px: float, rounds: int = 2) -> Illu
     rounds : int
         Turns of both fits.
     """
-    usable = _continuum(light)
-    good = light.good & usable[:, None]
+    level = column_quantile(light.value, light.good)
+    # A tilted line covers only part of the slit at any one place.
+    usable = _continuum(light, column_quantile(light.value, light.good, _LINE_QUANTILE))
+    good = light.good & usable[:, None] & _near_level(light, level)
     powers = _powers(light.slit)
     illumination = np.ones(light.value.shape)
     for turn in range(rounds):
@@ -104,10 +109,23 @@ def fit_illumination(light: OrderLight, knot_px: float, rounds: int = 2) -> Illu
     return Illumination(fit.surface(powers) * illumination, blaze, error, usable)
 
 
-def _continuum(light: OrderLight) -> Mask:
+def column_quantile(value: NDArray, good: Mask, share: float = 0.5) -> Array:
+    """Quantile of the good pixels at each place along dispersion; 0 where there are none."""
+    ordered = np.sort(np.where(good, value, np.inf), axis=1)
+    count = good.sum(axis=1)
+    index = (np.maximum(count - 1, 0) * share).astype(np.intp)
+    return np.where(count > 0, ordered[np.arange(len(ordered)), index], 0.0)
+
+
+def _near_level(light: OrderLight, level: Array) -> Mask:
+    """Pixels that are not wildly off: none may draw the first fit away from the others."""
+    limit = _OUTLIER_KAPPA * light.sd + _WILD_SHARE * np.abs(level)
+    return np.abs(light.value - level[:, None]) < limit[:, None]
+
+
+def _continuum(light: OrderLight, level: Array) -> Mask:
     """Places along dispersion without emission lines of the lamp."""
     count = light.good.sum(axis=1)
-    level = np.where(light.good, light.value, 0.0).sum(axis=1) / np.maximum(count, 1)
     smooth = median_filter(level, _LINE_BOX_PX, mode="nearest")
     noise = light.sd / np.sqrt(np.maximum(count, 1))
     line = level - smooth > _LINE_SHARE * np.abs(smooth) + _LINE_KAPPA * noise
@@ -174,7 +192,7 @@ def _banded(products: list[csr_array]) -> Array:
                 band = _POWERS * below + p - q
                 if band >= 0:
                     bands[band, q : q + _POWERS * (knots - below) : _POWERS] = diagonals[p + q]
-    bands[0] += _RIDGE * bands[0].max()
+    bands[0] += _RIDGE * bands[0].max() or 1.0
     return bands
 
 

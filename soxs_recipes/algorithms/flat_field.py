@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from soxs_recipes.algorithms.blaze import Illumination, OrderLight, fit_illumination
+from soxs_recipes.algorithms.blaze import (
+    Illumination,
+    OrderLight,
+    column_quantile,
+    fit_illumination,
+)
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.order_table import OrderTable
 from soxs_recipes.algorithms.quality import Quality
@@ -208,12 +213,10 @@ def _normalised(one: OrderResponse, usable: Mask) -> OrderResponse:
 
 def _typical_sd(spread: Array, usable: Mask) -> Array:
     """Error of a typical pixel at each place along dispersion."""
-    masked = np.sort(np.where(usable, spread, np.inf), axis=1)
-    count = usable.sum(axis=1)
-    picked = np.take_along_axis(masked, (np.maximum(count - 1, 0) // 2)[:, None], axis=1)[:, 0]
-    known = count > 0
+    known = usable.any(axis=1)
     if not known.any():
         return np.ones(len(spread))
+    picked = column_quantile(spread, usable)
     fallback = float(np.median(picked[known]))
     return np.maximum(np.where(known, picked, fallback), 1e-6)
 

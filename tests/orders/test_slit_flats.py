@@ -170,6 +170,37 @@ def test_pixels_without_light_say_nothing(flat):
     assert master.good()[outside & ~flat.dead].all()
 
 
+def test_bad_pixels_that_no_map_knows_do_no_harm(flat):
+    """Three per cent of pixels dead or glaring: the others keep their response."""
+    rng = np.random.default_rng(8)
+    bad = rng.random(SHAPE) < 0.03
+    flux = flat.frame.flux.copy()
+    flux[bad] = rng.choice([0.0, 6e4], np.count_nonzero(bad))
+    frame = DetectorFrame(flux, flat.frame.error, flat.frame.quality)
+    edges = measure_edges(frame, true_table(), EDGES)
+    lower, _ = edges.table.edges()
+    first, last = edges.table.edges_sampled[0].astype(int)
+    error = (lower[0] - true_table().centres()[0] + HALF_PX)[first : last + 1]
+    assert np.abs(error).max() < 0.05
+    orders = order_responses(frame, edges.table, FlatSettings())
+    master, _ = master_flat(orders, frame, edges.table, FlatSettings())
+    measured = ~has(master.quality, Quality.EXTRAPOLATED) & ~flat.dead & ~bad
+    assert np.count_nonzero(measured) > 40_000
+    pull = ((master.flux - flat.response) / master.error)[measured]
+    assert pull.std() == pytest.approx(1.0, abs=0.04)
+
+
+def test_orders_without_any_light_have_no_response():
+    dark = DetectorFrame.from_variance(
+        np.random.default_rng(0).normal(0, 5, SHAPE), np.full(SHAPE, 25.0)
+    )
+    for one in order_responses(dark, with_true_edges(), FlatSettings()):
+        assert not one.measured.any()
+    blank = DetectorFrame(dark.flux, dark.error, np.full(SHAPE, Quality.BAD_PIXEL, np.uint16))
+    for one in order_responses(blank, with_true_edges(), FlatSettings()):
+        assert not one.measured.any()
+
+
 def test_lamps_are_stitched_by_their_light(flat):
     """Each order takes the better lamp's word; a line of one lamp leaves no mark."""
     table, settings = with_true_edges(), FlatSettings()
