@@ -209,16 +209,46 @@ def fit_linearity(
 
 
 def fit_shortest(moments: Moments, degree: int, lamp_stability: float = 0.01) -> LinearityFit:
-    """Fit with as few coefficients as the series asks for, up to `degree`.
+    """Fit with as few free coefficients as the series asks for, up to `degree`.
 
     The highest coefficient is dropped while it is within three standard errors of zero: one that
-    is not needed would leave the limit and the others uncertain. See `fit_linearity`.
+    is not needed would leave the limit and the others uncertain. The last one left is that of a
+    response which loses in proportion to the charge, see `fit_quadratic`. See `fit_linearity`.
     """
-    for length in range(degree, 0, -1):
+    for length in range(degree, 1, -1):
         fit = fit_linearity(moments, length, lamp_stability)
         if abs(fit.linearity.coefficients[-1]) > 3 * fit.errors[-1]:
-            break
-    return fit
+            return fit
+    quadratic = degree > 1
+    return (fit_quadratic if quadratic else fit_linearity)(moments, 1, lamp_stability)
+
+
+def fit_quadratic(
+    moments: Moments, degree: int = 1, lamp_stability: float = 0.01, rounds: int = 3
+) -> LinearityFit:
+    """Fit the response ``m = q (1 - c q)``, whose correction is ``m (1 + c m + 2 c^2 m^2)``.
+
+    Parameters
+    ----------
+    moments : Moments
+        Up to the third power of m at least.
+    degree : int
+        1, the free coefficients.
+    lamp_stability : float
+        As for `fit_linearity`.
+    rounds : int
+        The second coefficient follows from the first of the round before.
+    """
+    first, second, third = (moments.powers[..., power] for power in range(3))
+    slope = 0.0
+    for _ in range(rounds):
+        folded = np.stack([first + 2 * slope**2 * third, second], axis=-1)
+        fit = fit_linearity(replace(moments, powers=folded), degree, lamp_stability)
+        slope = fit.linearity.coefficients[0]
+    both = (slope, 2 * slope**2)
+    limit = linearity_limit(both, 0.01, fit.linearity.valid_to_adu)
+    linearity = replace(fit.linearity, coefficients=both, limit_adu=limit)
+    return replace(fit, linearity=linearity, errors=(fit.errors[0], 4 * abs(slope) * fit.errors[0]))
 
 
 def linearity_limit(coefficients: ArrayLike, departure: float, highest: float) -> float:

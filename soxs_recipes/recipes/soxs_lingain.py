@@ -158,7 +158,7 @@ NONLINEAR = Parameter(
 
 DECLARATION = Declaration(
     name="soxs_lingain",
-    synopsis="Gain, read noise, linearity and bad pixels of a detector",
+    synopsis="Gain, noise, linearity and bad pixels of a detector",
     description="""
 Pairs of lamp frames of equal exposure give the photon transfer curve: the variance of their
 difference against the signal, over all pixels sorted by brightness, so that any illumination will

@@ -90,6 +90,10 @@ def test_classes_leave_out_faint_and_missing_pixels():
 
 
 def test_coefficients_that_are_not_needed_are_dropped():
-    assert len(fit_shortest(moments(0.0, degree=3), 3).linearity.coefficients) == 1
+    assert len(fit_shortest(moments(0.0, degree=3), 3).linearity.coefficients) == 2
+    assert len(fit_shortest(moments(0.0, degree=1), 1).linearity.coefficients) == 1
+    quadratic = fit_shortest(moments(3e-7, degree=2), 2).linearity
+    assert quadratic.coefficients[0] == pytest.approx(3e-7, rel=0.02)
+    assert quadratic.limit_adu == pytest.approx(response(0.01 / 3e-7, 3e-7), rel=0.01)
     assert len(fit_shortest(moments(3e-6, degree=2), 2).linearity.coefficients) == 2
     assert len(fit_shortest(moments(3e-7, 1e-11, degree=3), 3).linearity.coefficients) >= 2
