@@ -35,6 +35,8 @@ _ROWS_TOGETHER = 5
 _INNER_ARCSEC = 4.9
 _START_SD_PX = 0.65
 _USUAL_WIDTH = 0.25
+# Rough ends of the slit displace its middle by this in all orders alike.
+_SLIT_END_ARCSEC = 0.003
 # Offsets further than this are measured again with the solution moved.
 _NEAR_PX = 0.3
 _LARGEST_OFFSET_PX = 4.0
@@ -296,7 +298,7 @@ def _slit_centres(
 def _offset(
     checked: CheckedLines, centres: SlitCentres, solution: DispersionSolution
 ) -> tuple[Offset, Mask]:
-    return fit_offset(
+    offset, used = fit_offset(
         checked.line * 1000 + checked.order,
         checked.residual_px,
         np.where(checked.detected, checked.residual_error_px, np.inf),
@@ -305,6 +307,13 @@ def _offset(
         centres,
         solution.dispersion_axis,
     )
+    if not len(centres.order):
+        return offset, used
+    middle = solution.range_nm[solution.index(centres.order)].mean(axis=1)
+    _, _, x_slit, y_slit = solution.jacobian(centres.order, middle)
+    common = _SLIT_END_ARCSEC * float(np.median(np.abs(solution.across(x_slit, y_slit))))
+    across = "dy_error_px" if solution.dispersion_axis == "x" else "dx_error_px"
+    return replace(offset, **{across: float(np.hypot(getattr(offset, across), common))}), used
 
 
 def _against(

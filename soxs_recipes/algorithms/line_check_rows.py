@@ -19,6 +19,8 @@ MARGIN_PX = 3
 
 # The slit's ends are looked for this far beyond them.
 _BEYOND_ARCSEC = 1.6
+# How far inside the ends the level that belongs to them is measured.
+_EDGE_ARCSEC, _LEVEL_ARCSEC = 0.5, 1.9
 
 
 @dataclass(frozen=True)
@@ -130,14 +132,18 @@ def light_along_slit(rows: Rows, settings: CheckSettings) -> tuple[Array, Array,
     light = np.where(core, rows.flux - background[..., None], 0).sum(axis=2)
     variance = np.where(core, rows.variance, 0).sum(axis=2)
     good = (rows.good | ~core).all(axis=2)
-    # Two straight halves of the slit give level and gradient without regard to single rows.
-    inner = good & (np.abs(rows.slit_arcsec) < 0.35 * settings.slit_length_arcsec)
+    # The level beside each end counts, and nothing further in: the illumination varies.
+    end_arcsec = settings.slit_length_arcsec / 2
+    depth = end_arcsec - np.abs(rows.slit_arcsec)
+    inner = good & (depth > _EDGE_ARCSEC) & (depth < _LEVEL_ARCSEC)
+    good &= depth < _LEVEL_ARCSEC
     halves = [
         np.ma.median(np.ma.array(light, mask=~(inner & side)), axis=1).filled(0.0)
         for side in (rows.slit_arcsec < 0, rows.slit_arcsec >= 0)
     ]
+    between = 2 * end_arcsec - _EDGE_ARCSEC - _LEVEL_ARCSEC
     level = (halves[0] + halves[1])[:, None] / 2
-    gradient = (halves[1] - halves[0])[:, None] / (0.35 * settings.slit_length_arcsec)
+    gradient = (halves[1] - halves[0])[:, None] / between
     expected = level + gradient * rows.slit_arcsec
     bright = (level > 0) & (expected > 0.3 * level)
     expected = np.where(bright, expected, 1.0)
