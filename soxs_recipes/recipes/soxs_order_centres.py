@@ -62,7 +62,7 @@ DEGREES = tuple(str(degree) for degree in range(1, 9))
 DISP_DEGREE = Parameter(
     "disp-degree",
     AUTO,
-    "Degree along dispersion of the departure from the expected centres",
+    "Degree along dispersion of the fitted model",
     choices=(AUTO, *DEGREES),
     by_arm=MappingProxyType({"VIS": "4", "NIR": "5"}),
 )

@@ -101,7 +101,7 @@ DEGREES = tuple(str(degree) for degree in range(1, 9))
 DISP_DEGREE = Parameter(
     "disp-degree",
     AUTO,
-    "Degree along dispersion of the distance of the edges from the centres",
+    "Degree along dispersion of the fitted model",
     choices=(AUTO, *DEGREES),
     by_arm=MappingProxyType({"VIS": "3", "NIR": "4"}),
 )
