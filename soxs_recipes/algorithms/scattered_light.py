@@ -1,176 +1,120 @@
-"""Scattered light: a smooth surface through the pixels that the orders leave free."""
+"""Scattered light of a flat: a smooth surface through the pixels between the orders."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+from scipy.sparse import csr_array, diags_array
 
-from soxs_recipes.algorithms.frame import DetectorFrame
-from soxs_recipes.algorithms.robust import clipped_statistics, mad_sd
+from soxs_recipes.algorithms.blaze_splines import TERMS, cubic_splines
+from soxs_recipes.algorithms.frame import DetectorFrame, Image
 
-_FEWEST_PIXELS = 8
-_CLIP = 3.5
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
-
-class ScatteredLightError(ValueError):
-    """The pixels between the orders do not determine the surface."""
-
-
-@dataclass(frozen=True)
-class SurfaceSettings:
-    """How the surface is fitted.
-
-    Parameters
-    ----------
-    degree_y, degree_x : int
-        Degrees of the Chebyshev polynomials.
-    box : int
-        Side in pixels of the boxes whose clipped means are fitted: cosmic rays do not reach them.
-    kappa : float
-        Boxes further from the surface are left out, standard deviations.
-    rounds : int
-        Rounds of rejection.
-    """
-
-    degree_y: int = 4
-    degree_x: int = 4
-    box: int = 16
-    kappa: float = 4.0
-    rounds: int = 5
+# Pixels are averaged in cells of this many before the fit; far below the knots' distance.
+_CELL_PX = 8
+_KAPPA, _ROUNDS = 5.0, 3
+# Weight of the smoothness that carries the surface across places without pixels.
+_SMOOTHNESS = 1e-5
 
 
-@dataclass(frozen=True)
-class Background:
-    """A surface of scattered light.
+class TooFewPixelsError(ValueError):
+    """There are too few pixels between the orders."""
+
+
+def fit_background(frame: DetectorFrame, where: Mask, knot_px: float = 96.0) -> Image:
+    """Fit a bicubic spline to some pixels of a frame and evaluate it everywhere.
 
     Parameters
     ----------
     frame : DetectorFrame
-        The surface and its standard error, which neighbouring pixels share.
-    residual_sd : float
-        Robust scatter of the boxes about the surface in units of their errors; 1 if it fits.
-    used_fraction : float
-        Share of the boxes that were used.
-    """
-
-    frame: DetectorFrame
-    residual_sd: float
-    used_fraction: float
-
-
-def fit_background(
-    frame: DetectorFrame,
-    between_orders: NDArray[np.bool_],
-    settings: SurfaceSettings | None = None,
-) -> Background:
-    """Fit a smooth surface to the pixels between the orders.
-
-    Parameters
-    ----------
-    frame : DetectorFrame
-        Detrended, in electrons.
-    between_orders : ndarray of bool, shape (ny, nx)
-        Pixels that no order lights.
-    settings : SurfaceSettings, optional
-        Degrees, boxes, rejection.
-
-    Returns
-    -------
-    Background
+        The flat.
+    where : ndarray of bool
+        Pixels that hold scattered light alone; of these the usable ones enter, and outliers are
+        rejected.
+    knot_px : float
+        Distance of the knots in both directions, px: no structure finer than that is followed.
 
     Raises
     ------
-    ScatteredLightError
-        If there are fewer boxes with free pixels than coefficients.
-
-    Notes
-    -----
-    The error of the surface is propagated from those of the boxes and widened if the boxes scatter
-    more than these say.
+    TooFewPixelsError
+        If fewer than 1000 pixels are usable.
     """
-    settings = settings or SurfaceSettings()
-    value, error, y, x = _boxes(frame, between_orders, settings.box)
-    design = _design(y, x, frame.shape, settings)
-    if len(value) < 2 * design.shape[1]:
-        raise ScatteredLightError(
-            f"{2 * design.shape[1]} boxes with pixels between the orders are needed, "
-            f"found {len(value)}: lower the degree or check the order table"
-        )
-    weight = 1 / error
-    keep = np.ones(len(value), dtype=bool)
-    for _ in range(settings.rounds):
-        scaled = design[keep] * weight[keep, None]
-        solution = np.linalg.lstsq(scaled, (value * weight)[keep], rcond=None)[0]
-        pull = (value - design @ solution) * weight
-        scatter = max(1.0, float(mad_sd(pull[keep])))
-        previous, keep = keep, np.abs(pull) <= settings.kappa * scatter
-        if np.array_equal(keep, previous):
+    used = where & frame.good()
+    if np.count_nonzero(used) < 1000:
+        raise TooFewPixelsError(f"1000 pixels or more expected, found {np.count_nonzero(used)}")
+    bases = [_basis(np.arange(n), n, knot_px) for n in frame.shape]
+    surface = None
+    for _ in range(_ROUNDS):
+        surface = _evaluate(_fit(frame.flux, used, knot_px), bases)
+        residual = np.abs(frame.flux - surface)
+        typical = np.float32(1.4826 * np.median(residual[used]))
+        limit = _KAPPA * np.maximum(frame.error, typical)
+        now = where & frame.good() & (residual < limit)
+        if np.count_nonzero(now != used) == 0:
             break
-    covariance = np.linalg.pinv(scaled.T @ scaled) * scatter**2
-    surface, sigma = _surface(solution, covariance, frame.shape, settings)
-    quality = np.zeros(frame.shape, dtype=np.uint16)
-    return Background(
-        DetectorFrame(surface, sigma, quality), float(mad_sd(pull[keep])), float(keep.mean())
-    )
+        used = now
+    return surface
 
 
-def _boxes(
-    frame: DetectorFrame, between_orders: NDArray[np.bool_], box: int
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Clipped mean, its error and mean place of the free pixels of each box."""
-    free = between_orders & frame.good()
-    rows, columns = (length // box for length in frame.shape)
-
-    def tiles(plane: NDArray) -> NDArray:
-        cut = plane[: rows * box, : columns * box].reshape(rows, box, columns, box)
-        return cut.swapaxes(1, 2).reshape(rows * columns, box * box)
-
-    free = tiles(free)
-    count = free.sum(axis=1)
-    enough = count >= _FEWEST_PIXELS
-    free, count = free[enough], count[enough]
-    flux = np.where(free, tiles(frame.flux)[enough], np.nan)
-    # Not the median, which lies below the mean of Poisson counts.
-    value = clipped_statistics(flux, axis=1, kappa=_CLIP).mean
-    variance = np.sum(tiles(frame.variance)[enough], axis=1, where=free, dtype=float) / count
-    error = np.sqrt(variance / count)
-    ny, nx = frame.shape
-    y = np.broadcast_to(np.arange(ny)[:, None], frame.shape)
-    x = np.broadcast_to(np.arange(nx), frame.shape)
-    place = [np.sum(tiles(axis)[enough], axis=1, where=free) / count for axis in (y, x)]
-    return value.astype(float), error, *place
+def _fit(flux: Image, used: Mask, knot_px: float) -> Array:
+    """Spline coefficients, shape (knots along y, knots along x)."""
+    count, value, y, x = _cells(flux, used)
+    rows = _basis(y, flux.shape[0], knot_px)
+    columns = _basis(x, flux.shape[1], knot_px)
+    design = _row_products(rows, columns)
+    normal = (design.T @ (diags_array(count) @ design)).tocsr()
+    right = design.T @ (count * value)
+    ky, kx = rows.shape[1], columns.shape[1]
+    normal = normal + _SMOOTHNESS * normal.diagonal().max() * _roughness(ky, kx)
+    below = (TERMS - 1) * (kx + 1)
+    bands = np.zeros((below + 1, ky * kx))
+    for offset in range(below + 1):
+        bands[offset, : ky * kx - offset] = normal.diagonal(-offset)
+    return solveh_banded(bands, right, lower=True).reshape(ky, kx)
 
 
-def _design(
-    y: NDArray, x: NDArray, shape: tuple[int, int], settings: SurfaceSettings
-) -> NDArray[np.float64]:
-    scaled = (2 * place / (length - 1) - 1 for place, length in zip((y, x), shape, strict=True))
-    return chebyshev.chebvander2d(*scaled, (settings.degree_y, settings.degree_x))
+def _cells(flux: Image, used: Mask) -> tuple[Array, Array, Array, Array]:
+    """Number, mean signal and mean position of the pixels of every cell that has some."""
+    high, wide = (-(-n // _CELL_PX) for n in flux.shape)
+    y, x = np.nonzero(used)
+    cell = (y // _CELL_PX) * wide + x // _CELL_PX
+    count = np.bincount(cell, minlength=high * wide)
+    filled = count > 0
+    sums = (np.bincount(cell, part, high * wide)[filled] for part in (flux[used], y, x))
+    value, row, column = (total / count[filled] for total in sums)
+    return count[filled].astype(float), value, row, column
 
 
-def _surface(
-    solution: NDArray,
-    covariance: NDArray,
-    shape: tuple[int, int],
-    settings: SurfaceSettings,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Surface and standard error on all pixels, from the separable basis."""
-    size = (settings.degree_y + 1, settings.degree_x + 1)
-    along_y, along_x = (
-        chebyshev.chebvander(np.linspace(-1, 1, length), terms - 1)
-        for length, terms in zip(shape, size, strict=True)
-    )
-    surface = along_y @ solution.reshape(size) @ along_x.T
-    # The variance is smooth: every eighth row is ample.
-    rows = np.linspace(0, shape[0] - 1, 2 + shape[0] // 8)
-    coarse = chebyshev.chebvander(2 * rows / (shape[0] - 1) - 1, size[0] - 1)
-    variance = np.empty((len(rows), shape[1]))
-    for number, row in enumerate(coarse):
-        basis = (row[:, None, None] * along_x.T[None]).reshape(-1, shape[1])
-        variance[number] = np.einsum("ij,ij->j", basis, covariance @ basis)
-    nearest = np.rint(np.arange(shape[0]) / (rows[1] - rows[0])).astype(int)
-    sigma = np.sqrt(np.maximum(variance, 0))[np.minimum(nearest, len(rows) - 1)]
-    return surface.astype(np.float32), sigma.astype(np.float32)
+def _basis(place: NDArray, length: int, knot_px: float) -> csr_array:
+    """Cubic B-splines over pixels 0 to length - 1."""
+    return cubic_splines(place, length - 1, knot_px)
+
+
+def _row_products(rows: csr_array, columns: csr_array) -> csr_array:
+    """Products of the splines of both directions at each place; both have the same rows."""
+    n, terms = rows.shape[0], TERMS
+    left, right = rows.data.reshape(n, terms, 1), columns.data.reshape(n, 1, terms)
+    index = rows.indices.reshape(n, terms, 1) * columns.shape[1]
+    index = index + columns.indices.reshape(n, 1, terms)
+    pointer = np.arange(n + 1) * terms**2
+    shape = (n, rows.shape[1] * columns.shape[1])
+    return csr_array(((left * right).ravel(), index.ravel(), pointer), shape=shape)
+
+
+def _roughness(ky: int, kx: int) -> csr_array:
+    """Squares of the second differences of the coefficients in both directions."""
+    from scipy.sparse import eye_array, kron
+
+    def square(n: int) -> csr_array:
+        steps = np.diff(np.eye(n), 2, axis=0)
+        return csr_array(steps.T @ steps)
+
+    return csr_array(kron(square(ky), eye_array(kx)) + kron(eye_array(ky), square(kx)))
+
+
+def _evaluate(coef: Array, bases: list[csr_array]) -> Image:
+    part = (bases[0] @ coef).astype(np.float32)
+    return part @ bases[1].toarray().astype(np.float32).T

@@ -131,7 +131,7 @@ def order_edges(run: Run, flat: LampFlat, table: OrderTable) -> Edges:
 
 def scattered(run: Run, flat: LampFlat, table: OrderTable) -> np.ndarray:
     """Scattered light of a combined flat, from the pixels between its orders."""
-    from soxs_recipes.algorithms.flat_field_background import fit_background
+    from soxs_recipes.algorithms.scattered_light import fit_background
 
     guard = GUARD_PX / cross_binning(run, flat.frames[0])
     return fit_background(flat.frame, between_orders(table, guard))

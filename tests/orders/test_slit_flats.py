@@ -14,7 +14,6 @@ from soxs_recipes.algorithms.flat_field import (
     order_responses,
     stitch,
 )
-from soxs_recipes.algorithms.flat_field_background import TooFewPixelsError, fit_background
 from soxs_recipes.algorithms.flat_field_stack import (
     NoLightError,
     between_orders,
@@ -26,6 +25,7 @@ from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.order_edges import EdgeSettings, NoEdgesError, measure_edges
 from soxs_recipes.algorithms.order_table import OrderTable
 from soxs_recipes.algorithms.quality import Quality, has
+from soxs_recipes.algorithms.scattered_light import TooFewPixelsError, fit_background
 from soxs_recipes.algorithms.stacking import StackSettings
 from soxs_recipes.algorithms.tracing_fit import SmoothModel
 
