@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import rfft2
 
-from soxs_recipes.algorithms.robust import clipped_statistics, mad_sd, median
+from soxs_recipes.algorithms.robust import clipped_statistics, median
 from soxs_recipes.algorithms.sorting import median_of_sorted, sort_frames
 from soxs_recipes.algorithms.stacking import Block, StackSettings
 
@@ -19,6 +19,7 @@ WHITE_NOISE_RATIO = 1.461
 _BIN = 5
 # Amplitudes are limited to this many standard deviations of the noise amplitude.
 _AMPLITUDE_LIMIT = 100.0
+_MAD_OF_GAUSSIAN = 0.6745
 # Bins beyond that many standard deviations hold cosmic rays or bad pixels.
 _KAPPA = 6.0
 # Number of values from which the typical value of a block is taken.
@@ -116,12 +117,12 @@ def _without_outliers(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _ratio(image: NDArray[np.float32]) -> float:
     amplitude, weight = _amplitudes(image)
-    middle = float(median(amplitude))
+    middle = float(np.median(amplitude))
+    deviation = float(np.median(np.abs(amplitude - middle)))
     # Median and MAD of a Rayleigh distribution hold their value beside a few strong lines.
-    limited = np.minimum(amplitude, middle + _AMPLITUDE_LIMIT * float(mad_sd(amplitude)))
+    limited = np.minimum(amplitude, middle + _AMPLITUDE_LIMIT * deviation / _MAD_OF_GAUSSIAN)
     mean = np.average(limited, weights=weight)
     sd = np.sqrt(np.average((limited - mean) ** 2, weights=weight))
-    deviation = float(median(np.abs(amplitude - middle)))
     return float(sd / deviation) if deviation > 0 else float("nan")
 
 

@@ -84,7 +84,9 @@ def _row_means(
 ) -> tuple[NDArray, NDArray[np.integer], float]:
     """Return mean and number of kept pixels per row, and the noise of one pixel."""
     residual = pixels - median(pixels, axis=1)[:, None]
-    scale = clipped_statistics(residual, kappa=kappa).sd
+    # A quarter of the rows tells the noise to a few per mille.
+    step = 4 if pixels.size > 100_000 else 1
+    scale = clipped_statistics(residual[::step], kappa=kappa).sd
     # Digitised levels may make the scale zero; half a unit of the data's resolution is no outlier.
     keep = np.abs(residual) <= kappa * max(float(scale), np.finfo(np.float32).tiny)
     count = keep.sum(axis=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import fftconvolve
+from scipy.fft import irfft, next_fast_len, rfft
 
 from soxs_recipes.algorithms.robust import clipped_statistics, median
 
@@ -224,4 +224,7 @@ def _kernel(window: float, length: int) -> NDArray[np.float64]:
 
 
 def _convolve(values: NDArray, kernel: NDArray) -> NDArray:
-    return fftconvolve(values, kernel)[len(kernel) // 2 :][: len(values)]
+    # scipy.signal would do the same, but takes longer to import than the frame to correct.
+    length = next_fast_len(len(values) + len(kernel) - 1, real=True)
+    full = irfft(rfft(values, length) * rfft(kernel, length), length)
+    return full[len(kernel) // 2 :][: len(values)]

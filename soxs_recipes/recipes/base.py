@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -135,7 +135,11 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         here = Path.cwd()
         with scratch_directory(here) as scratch:
             results = self.process(run)
-            names = [self._write(result, run, frameset, scratch) for result in results]
+            written = [self._write(result, run, frameset, scratch) for result in results]
+            # Products of one run share most of their QC: each value is told once.
+            for tell, text in dict.fromkeys(line for _, lines in written for line in lines):
+                tell(text)
+            names = [name for name, _ in written]
             for path in publish(scratch, here, names):
                 run.warning(f"{path.name} was made from other raw files and has been replaced")
         return cpl.ui.FrameSet(
@@ -172,8 +176,10 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         for frame in frameset:
             frame.group = getattr(cpl.ui.Frame.FrameGroup, groups[frame.tag])
 
-    def _write(self, result: Result, run: Run, frameset: cpl.ui.FrameSet, scratch: Path) -> str:
-        """Write one product into the scratch directory and return its file name."""
+    def _write(
+        self, result: Result, run: Run, frameset: cpl.ui.FrameSet, scratch: Path
+    ) -> tuple[str, list[tuple[Callable[[str], None], str]]]:
+        """Write one product into the scratch directory; return its name and what to tell of it."""
         from soxs_recipes.products.writing import write_product
 
         tag = result.product.tag_of(run.arm.name)
@@ -181,12 +187,10 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         name = tag.lower() + (f"_{suffix}" if suffix else "") + ".fits"
         header = self._primary_header(result, run, frameset, scratch / name)
         write_product(scratch / name, header, _extensions(result))
-        for item, value in _measured(self.declaration, result.qc, run.arm.name):
-            run.info(_qc_line(item, value))
-        for text in header["QCOUT*"].values():
-            run.warning(f"QC {text}")
-        run.info(f"{tag}: {name}")
-        return name
+        qc = _measured(self.declaration, result.qc, run.arm.name)
+        lines = [(run.info, _qc_line(*item)) for item in qc]
+        lines += [(run.warning, f"QC {text}") for text in header["QCOUT*"].values()]
+        return name, [*lines, (run.info, f"{tag}: {name}")]
 
     def _primary_header(
         self, result: Result, run: Run, frameset: cpl.ui.FrameSet, path: Path
