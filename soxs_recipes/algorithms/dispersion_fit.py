@@ -18,10 +18,12 @@ Mask = NDArray[np.bool_]
 # Scaled coordinates of all echelle orders: m * wavelength and m are the natural ones.
 ECHELLE_CENTRE_NM, ECHELLE_HALF_NM = 19500.0, 950.0
 
-_ROUNDS = 12
+_ROUNDS, _SMOOTH_ROUNDS = 12, 4
+_FIRST_FLOOR_PX = 0.05
 _CAUCHY = 2.4
 _SMALLEST_FLOOR_PX = 0.002
 _FOLDS = 5
+_BISECTIONS = 10
 
 
 class FitError(ValueError):
@@ -175,29 +177,28 @@ def fit_dispersion(
     FitError
         If there are fewer than two lines per coefficient.
     """
-    index = guess.index(lines.order)
-    design = basis.design(index, lines.wave_nm, lines.slit_arcsec)
+    design = basis.design(guess.index(lines.order), lines.wave_nm, lines.slit_arcsec)
+    measured, errors = np.stack([lines.x, lines.y]), np.stack([lines.x_error, lines.y_error])
     used = np.ones(len(lines.order), bool)
-    measured, errors = (lines.x, lines.y), (lines.x_error, lines.y_error)
-    weights = [1 / np.hypot(error, 0.05) for error in errors]
-    floors = [0.05, 0.05]
+    sigma = np.hypot(errors, _FIRST_FLOOR_PX)
+    soft = np.ones(len(used))
     for step in range(_ROUNDS):
         if np.count_nonzero(used) < 2 * basis.size:
             raise FitError(f"{2 * basis.size} lines needed, {np.count_nonzero(used)} found")
-        coefs = [_solve(design, values, weight * used) for values, weight in zip(measured, weights)]
-        residuals = [values - design @ coef for values, coef in zip(measured, coefs)]
-        floors = [_floor(r[used], e[used]) for r, e in zip(residuals, errors)]
-        sigmas = [np.hypot(error, floor) for error, floor in zip(errors, floors)]
-        pulls = np.abs([r / s for r, s in zip(residuals, sigmas)])
-        smooth = step < _ROUNDS // 2
-        soft = 1 / np.sqrt(1 + (pulls.max(axis=0) / _CAUCHY) ** 2) if smooth else 1.0
-        weights = [soft / sigma for sigma in sigmas]
-        kept = used if smooth else pulls.max(axis=0) < kappa
-        if not smooth and np.array_equal(kept, used):
+        weight = used * soft / sigma
+        coefs = [_solve(design, *axis) for axis in zip(measured, weight, strict=True)]
+        residual = measured - np.stack([design @ coef for coef in coefs])
+        floors = [_floor(r[used], e[used]) for r, e in zip(residual, errors, strict=True)]
+        sigma = np.hypot(errors, np.array(floors)[:, None])
+        pull = np.abs(residual / sigma).max(axis=0)
+        if step < _SMOOTH_ROUNDS:
+            soft = 1 / np.sqrt(1 + (pull / _CAUCHY) ** 2)
+            continue
+        soft, before, used = np.ones(len(used)), used, pull < kappa
+        if step > _SMOOTH_ROUNDS and np.array_equal(before, used):
             break
-        used = kept
     solution = _solution(guess, basis, coefs, lines.select(used))
-    return DispersionFit(solution, used, *residuals, (floors[0], floors[1]))
+    return DispersionFit(solution, used, residual[0], residual[1], (floors[0], floors[1]))
 
 
 def with_slit_terms(
@@ -266,7 +267,7 @@ def _solve(design: Array, values: Array, weight: Array) -> Array:
 def _floor(residual: Array, error: Array) -> float:
     """Scatter to be added in quadrature so that the residuals agree with the errors."""
     low, high = 0.0, float(mad_sd(residual)) + _SMALLEST_FLOOR_PX
-    for _ in range(20):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         excess = mad_sd(residual / np.hypot(error, middle)) > 1
         low, high = (middle, high) if excess else (low, middle)

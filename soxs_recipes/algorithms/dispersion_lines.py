@@ -133,7 +133,7 @@ def measure_lines(
     spots = _spots(frame, images, guess, search)
     detected = spots.snr > search.min_snr
     detected &= np.hypot(spots.x - x, spots.y - y) < _WINDOW_PX
-    detected &= _usual_width(spots, guess)
+    detected &= _usual_width(spots)
     return MeasuredLines(images, spots, detected, drift)
 
 
@@ -236,7 +236,7 @@ def _spots(
     return fit_spots(without_neighbours(stamps, spots)) if many else spots
 
 
-def _usual_width(spots: Spots, guess: DispersionSolution) -> Mask:
+def _usual_width(spots: Spots) -> Mask:
     """Spots that are neither much narrower (cosmic rays) nor wider (blends) than most."""
     result = np.ones(len(spots.x), bool)
     for width in (spots.fwhm_x_px, spots.fwhm_y_px):
