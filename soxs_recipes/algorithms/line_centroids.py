@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.arc_lines import expand_ranges
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.least_squares import Problems, fit_all, standard_errors
 from soxs_recipes.algorithms.quality import has
 
 Array = NDArray[np.float64]
@@ -25,7 +26,6 @@ _PIXEL_VARIANCE = 1 / 12
 # Parameters of a spot: amplitude, x, y, SD in x, SD in y, background.
 _PARAMETERS = 6
 _STEPS = 12
-_SMALLEST_GAIN = 1e-5
 _START_SD_PX = 0.65
 _SMALLEST_SD_PX, _LARGEST_SD_PX = 0.2, 2.5
 # A Gaussian describes a spot to this fraction of its height; the error budget says so.
@@ -173,14 +173,14 @@ def fit_spots(stamps: Stamps) -> Spots:
     fitted = np.full_like(start, np.nan)
     bright = np.flatnonzero(_peak_snr(stamps, start) > _LEAST_SNR)
     part, good = stamps.select(bright), stamps.good.copy()
-    fitted[bright] = _levenberg_marquardt(part, start[bright], part.good)
+    fitted[bright] = _fit_gaussians(part, start[bright], part.good)
     model = _image(fitted, stamps.offsets)
     with np.errstate(invalid="ignore"):
         spoilt = np.abs(stamps.flux - model) > _OUTLIER * np.sqrt(_variance(stamps, model))
     again = np.flatnonzero((spoilt & good).any(axis=(1, 2)))
     good[again] &= ~spoilt[again]
     anew = np.where(_sane(fitted[again])[:, None], fitted[again], start[again])
-    fitted[again] = _levenberg_marquardt(stamps.select(again), anew, good[again])
+    fitted[again] = _fit_gaussians(stamps.select(again), anew, good[again])
     return _as_spots(stamps, fitted, good)
 
 
@@ -288,46 +288,32 @@ def _variance(stamps: Stamps, model: Array) -> Array:
     return stamps.variance + (_MODEL_ERROR * light) ** 2
 
 
-def _levenberg_marquardt(stamps: Stamps, start: Array, good: Mask) -> Array:
-    """Minimise the weighted squares of all stamps; those that have converged drop out."""
-    result, damping = start.copy(), np.full(len(start), 1e-3)
-    weights = good / _variance(stamps, _image(start, stamps.offsets))
-    active = np.arange(len(start))
-    for _ in range(_STEPS):
-        part, weight, parameters = stamps.select(active), weights[active], result[active]
-        model, slopes = _model(parameters, part.offsets)
-        normal, gradient = _normal_equations(part, model, slopes, weight)
-        diagonal = np.einsum("npp->np", normal) * damping[active, None] + 1e-12
-        damped = normal + np.eye(_PARAMETERS) * diagonal[:, None, :]
-        step = np.linalg.solve(damped, gradient[..., None])[..., 0]
-        trial = _bounded(parameters + step, part)
-        cost = _cost(part, model, weight)
-        gain = cost - _cost(part, _image(trial, part.offsets), weight)
-        result[active[gain > 0]] = trial[gain > 0]
-        damping[active] *= np.where(gain > 0, 0.1, 10)
-        active = active[np.abs(gain) > _SMALLEST_GAIN * cost + 1e-9]
-        if not len(active):
-            break
-    return result
+def _fit_gaussians(stamps: Stamps, start: Array, good: Mask) -> Array:
+    """Best parameters of every stamp; `good` says which pixels count."""
+    offsets, pixels = stamps.offsets, stamps.flux[0].size if len(start) else 0
+    weight = good / _variance(stamps, _image(start, offsets))
+
+    def model(parameters: Array, rows: NDArray[np.int_]) -> Array:
+        return _image(parameters, offsets).reshape(len(rows), pixels)
+
+    def slopes(parameters: Array, rows: NDArray[np.int_]) -> tuple[Array, Array]:
+        image, derivatives = _model(parameters, offsets)
+        shape = (len(rows), _PARAMETERS, pixels)
+        return image.reshape(len(rows), pixels), derivatives.reshape(shape)
+
+    problems = Problems(
+        stamps.flux.reshape(len(start), pixels),
+        weight.reshape(len(start), pixels),
+        model,
+        slopes,
+        lambda parameters: _bounded(parameters, offsets),
+    )
+    return fit_all(problems, start, _STEPS)
 
 
-def _normal_equations(
-    stamps: Stamps, model: Array, slopes: Array, weight: Array
-) -> tuple[Array, Array]:
-    pixels = model[0].size if len(model) else 0
-    flat = slopes.reshape(len(slopes), _PARAMETERS, pixels)
-    weighted = flat * weight.reshape(len(weight), 1, pixels)
-    residual = (stamps.flux - model).reshape(len(model), pixels, 1)
-    return weighted @ flat.transpose(0, 2, 1), (weighted @ residual)[..., 0]
-
-
-def _cost(stamps: Stamps, model: Array, weight: Array) -> Array:
-    return np.einsum("nij,nij->n", weight, (stamps.flux - model) ** 2)
-
-
-def _bounded(parameters: Array, stamps: Stamps) -> Array:
+def _bounded(parameters: Array, offsets: tuple[Array, Array]) -> Array:
     """Keep a step inside what can be a spot."""
-    y_reach, x_reach = (offsets[-1] - 0.5 for offsets in stamps.offsets)
+    y_reach, x_reach = (places[-1] - 0.5 for places in offsets)
     parameters[:, 1] = np.clip(parameters[:, 1], -x_reach, x_reach)
     parameters[:, 2] = np.clip(parameters[:, 2], -y_reach, y_reach)
     parameters[:, 3:5] = np.clip(parameters[:, 3:5], _SMALLEST_SD_PX, _LARGEST_SD_PX)
@@ -366,8 +352,7 @@ def _as_spots(stamps: Stamps, parameters: Array, good: Mask) -> Spots:
 def _errors(stamps: Stamps, parameters: Array, good: Mask) -> Array:
     """Standard errors of the parameters."""
     model, slopes = _model(parameters, stamps.offsets)
-    normal, _ = _normal_equations(stamps, model, slopes, good / _variance(stamps, model))
-    scale = np.sqrt(np.maximum(np.einsum("npp->np", normal), 1e-30))
-    correlation = normal / (scale[:, :, None] * scale[:, None, :])
-    covariance = np.linalg.inv(correlation + 1e-10 * np.eye(_PARAMETERS))
-    return np.sqrt(np.abs(np.einsum("npp->np", covariance))) / scale
+    weight = good / _variance(stamps, model)
+    pixels = model.shape[1] * model.shape[2]
+    flat = slopes.reshape(len(slopes), _PARAMETERS, pixels)
+    return standard_errors(flat, weight.reshape(len(weight), pixels))[0]

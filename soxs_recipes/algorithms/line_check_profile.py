@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from soxs_recipes.algorithms.least_squares import Problems, fit_all, standard_errors
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 # Parameters: height, centre, width of the box, SD of the blur, background, its slope.
 _PARAMETERS = 6
 _STEPS = 15
-_SMALLEST_GAIN = 1e-5
 # The profile describes a line to this fraction of its height; the error budget says so.
 _MODEL_ERROR = 0.02
 _SMALLEST_WIDTH = 0.05
@@ -80,9 +81,7 @@ def fit_slit_images(cuts: Cuts, width: float, sd: float) -> SlitImages:
     width, sd : float
         First guess of the box and its blur.
     """
-    start = _start(cuts, width, sd)
-    fitted = _levenberg_marquardt(cuts, start, reach=float(np.abs(cuts.offset).max()))
-    return _as_images(cuts, fitted)
+    return _as_images(cuts, _fit_profiles(cuts, _start(cuts, width, sd)))
 
 
 def full_width(width: Array, sd: Array) -> Array:
@@ -138,32 +137,17 @@ def _weights(cuts: Cuts, parameters: Array) -> Array:
     return cuts.good / (cuts.variance + (_MODEL_ERROR * light) ** 2)
 
 
-def _levenberg_marquardt(cuts: Cuts, start: Array, reach: float) -> Array:
-    """Minimise the weighted squares of all cuts; those that have converged drop out."""
-    result, damping = start.copy(), np.full(len(start), 1e-3)
-    weights, active = _weights(cuts, start), np.arange(len(start))
-    for _ in range(_STEPS):
-        part, weight = cuts.select(active), weights[active]
-        model, slopes = _model(result[active], part.offset)
-        residual = part.flux - model
-        normal, gradient = _normal_equations(slopes, weight, residual)
-        diagonal = np.einsum("npp->np", normal) * damping[active, None] + 1e-12
-        damped = normal + np.eye(_PARAMETERS) * diagonal[:, None, :]
-        step = np.linalg.solve(damped, gradient[..., None])[..., 0]
-        trial = _bounded(result[active] + step, reach)
-        cost = (weight * residual**2).sum(axis=1)
-        gain = cost - (weight * (part.flux - _model(trial, part.offset)[0]) ** 2).sum(axis=1)
-        result[active[gain > 0]] = trial[gain > 0]
-        damping[active] *= np.where(gain > 0, 0.1, 10)
-        active = active[np.abs(gain) > _SMALLEST_GAIN * cost + 1e-9]
-        if not len(active):
-            break
-    return result
-
-
-def _normal_equations(slopes: Array, weight: Array, residual: Array) -> tuple[Array, Array]:
-    weighted = slopes * weight[:, None, :]
-    return weighted @ slopes.transpose(0, 2, 1), (weighted @ residual[..., None])[..., 0]
+def _fit_profiles(cuts: Cuts, start: Array) -> Array:
+    """Best parameters of every cut."""
+    reach = float(np.abs(cuts.offset).max())
+    problems = Problems(
+        cuts.flux,
+        _weights(cuts, start),
+        lambda parameters, rows: _model(parameters, cuts.offset[rows])[0],
+        lambda parameters, rows: _model(parameters, cuts.offset[rows]),
+        lambda parameters: _bounded(parameters, reach),
+    )
+    return fit_all(problems, start, _STEPS)
 
 
 def _bounded(parameters: Array, reach: float) -> Array:
@@ -174,17 +158,12 @@ def _bounded(parameters: Array, reach: float) -> Array:
 
 
 def _as_images(cuts: Cuts, parameters: Array) -> SlitImages:
-    weight = _weights(cuts, parameters)
-    model, slopes = _model(parameters, cuts.offset)
-    normal, _ = _normal_equations(slopes, weight, cuts.flux - model)
-    scale = np.sqrt(np.maximum(np.einsum("npp->np", normal), 1e-30))
-    correlation = normal / (scale[:, :, None] * scale[:, None, :])
-    inverse = np.linalg.inv(correlation + 1e-9 * np.eye(_PARAMETERS))
-    error = np.sqrt(np.abs(np.einsum("npp->np", inverse))) / scale
+    slopes = _model(parameters, cuts.offset)[1]
+    error, alone = standard_errors(slopes, _weights(cuts, parameters))
     height, centre, width, sd = parameters.T[:4]
     known = (cuts.good.sum(axis=1) > 2 * _PARAMETERS) & (height > 0)
     known &= np.abs(centre) < 0.6 * np.abs(cuts.offset).max(axis=1)
     peak = height * _profile(np.zeros_like(width), width, sd)
     fwhm = full_width(width, sd)
-    values = (centre, error[:, 1], width, sd, fwhm, peak, height * scale[:, 0])
+    values = (centre, error[:, 1], width, sd, fwhm, peak, height / alone[:, 0])
     return SlitImages(*(np.where(known, value, np.nan) for value in values))
