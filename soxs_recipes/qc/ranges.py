@@ -10,13 +10,11 @@ import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from soxs_recipes.errors import UnreadableFrameError
 
-DEFAULT_FILE = "qc_ranges.ecsv"
 COLUMNS = ("recipe", "qc", "arm", "min", "max")
 ANY_ARM = "*"
 
@@ -47,11 +45,6 @@ class QcRange:
 
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}"
-
-
-def packaged_ranges() -> tuple[QcRange, ...]:
-    """Return the ranges that come with the package."""
-    return read_ranges(files("soxs_recipes.calib") / DEFAULT_FILE)
 
 
 def read_ranges(path: Path | Traversable) -> tuple[QcRange, ...]:

@@ -11,22 +11,32 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from soxs_recipes import __version__
 from soxs_recipes.cpl_bridge import cpl
-from soxs_recipes.recipes.common import QC_RANGES
-from soxs_recipes.recipes.declarations import Declaration, Hdu, Kind, Parameter, Product, Qc, Value
+from soxs_recipes.recipes.declarations import (
+    QC_RANGES,
+    Declaration,
+    Hdu,
+    Kind,
+    Parameter,
+    Product,
+    Qc,
+    Value,
+)
 from soxs_recipes.recipes.describe import description
+from soxs_recipes.recipes.product_headers import (
+    Origin,
+    flag_outside,
+    measured,
+    product_frame,
+    product_header,
+)
 from soxs_recipes.recipes.settings import for_arm, resolve
 
 if TYPE_CHECKING:
-    from astropy.io import fits
-
     from soxs_recipes.instrument.arm import Arm
     from soxs_recipes.qc.ranges import QcRange
     from soxs_recipes.recipes.frames import InputFrame, InputSet
 
-PIPELINE_ID = f"soxs/{__version__}"
-DICTIONARY_ID = "PRO-1.17"
-UNREADABLE_BY_CPL = (".Z", ".fz")
-STRUCTURAL = ("SIMPLE", "BITPIX", "EXTEND")
+Draw = Callable[[Mapping[str, Sequence[Path]], Path], None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,15 @@ class Result:
     steps : tuple of str
         What was done to the raw frames, in order; written as HISTORY.
     cards : mapping of str to mapping
-        Further header cards of extensions, for example of their coordinates.
+        Further header cards of extensions, for example of their coordinates; of the primary
+        header under ``""``.
+    frames : tuple of InputFrame
+        Raw frames it was made from; empty for all of the run.
+    arm : str
+        Arm of the product where a run has several; empty for that of the run.
+    draw : callable, optional
+        Of a product that is no FITS file: writes it, called with the paths of the finished FITS
+        products by tag and the path to write.
     """
 
     product: Product
@@ -58,6 +76,18 @@ class Result:
     units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     steps: tuple[str, ...] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    frames: tuple[InputFrame, ...] = ()
+    arm: str = ""
+    draw: Draw | None = None
+
+    def tag(self, run: Run) -> str:
+        """PRO CATG."""
+        return self.product.tag_of(self.arm or run.arm.name)
+
+
+def drawn(product: Product, draw: Draw, arm: str = "") -> Result:
+    """A product that is drawn or written from the finished FITS products of the run."""
+    return Result(product, {}, {}, 0.0, arm=arm, draw=draw)
 
 
 @dataclass(frozen=True)
@@ -134,20 +164,36 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         run = self._prepare(frameset, settings)
         here = Path.cwd()
         with scratch_directory(here) as scratch:
-            results = self.process(run)
-            written = [self._write(result, run, frameset, scratch) for result in results]
-            # Products of one run share most of their QC: each value is told once.
-            for tell, text in dict.fromkeys(line for _, lines in written for line in lines):
-                tell(text)
-            names = [name for name, _ in written]
-            for path in publish(scratch, here, names):
+            results = list(self.process(run))
+            written = self._write_all(run, results, scratch)
+            for path in publish(scratch, here, [name for name, _ in written]):
                 run.warning(f"{path.name} was made from other raw files and has been replaced")
         return cpl.ui.FrameSet(
-            [
-                _product_frame(name, result.product.tag_of(run.arm.name))
-                for name, result in zip(names, results, strict=True)
-            ]
+            [product_frame(name, result.tag(run), result.draw is None) for name, result in written]
         )
+
+    def _write_all(
+        self, run: Run, results: Sequence[Result], scratch: Path
+    ) -> list[tuple[str, Result]]:
+        """Write the FITS products, then what is drawn from them; tell what was measured."""
+        told: list[tuple[Callable[[str], None], str]] = []
+        names: list[tuple[str, Result]] = []
+        for result in results:
+            if result.draw is None:
+                name, lines = self._write(result, run, scratch)
+                names.append((name, result))
+                told += lines
+        finished = _by_tag(run, names, scratch)
+        for result in results:
+            if result.draw is not None:
+                name = self._file_name(result, run)
+                result.draw(finished, scratch / name)
+                names.append((name, result))
+                told.append((run.info, f"{result.tag(run)}: {name}"))
+        # Products of one run share most of their QC: each value is told once.
+        for tell, text in dict.fromkeys(told):
+            tell(text)
+        return names
 
     def _prepare(self, frameset: cpl.ui.FrameSet, settings: Mapping[str, Value]) -> Run:
         """Check settings and frames; what is given is noted in the parameter list for DFS."""
@@ -177,79 +223,45 @@ class SoxsRecipe(cpl.ui.PyRecipe):
             frame.group = getattr(cpl.ui.Frame.FrameGroup, groups[frame.tag])
 
     def _write(
-        self, result: Result, run: Run, frameset: cpl.ui.FrameSet, scratch: Path
+        self, result: Result, run: Run, scratch: Path
     ) -> tuple[str, list[tuple[Callable[[str], None], str]]]:
         """Write one product into the scratch directory; return its name and what to tell of it."""
         from soxs_recipes.products.writing import write_product
 
-        tag = result.product.tag_of(run.arm.name)
-        suffix = run.settings.product_suffix
-        name = tag.lower() + (f"_{suffix}" if suffix else "") + ".fits"
-        header = self._primary_header(result, run, frameset, scratch / name)
+        tag, name = result.tag(run), self._file_name(result, run)
+        arm = result.arm or run.arm.name
+        qc = measured(self.declaration, result.qc, arm)
+        header = product_header(
+            self._origin(result, run), tag, scratch / name, result.exptime_s, qc
+        )
+        flag_outside(header, run.qc_ranges, run.recipe, arm, qc)
+        header.update(result.cards.get("", {}))
+        for step in result.steps:
+            header.add_history(step)
         write_product(scratch / name, header, _extensions(result))
-        qc = _measured(self.declaration, result.qc, run.arm.name)
         lines = [(run.info, _qc_line(*item)) for item in qc]
         lines += [(run.warning, f"QC {text}") for text in header["QCOUT*"].values()]
         return name, [*lines, (run.info, f"{tag}: {name}")]
 
-    def _primary_header(
-        self, result: Result, run: Run, frameset: cpl.ui.FrameSet, path: Path
-    ) -> fits.Header:
-        """Primary header by ESO's DFS rules, as CPL makes it."""
-        tag = result.product.tag_of(run.arm.name)
-        cards = cpl.core.PropertyList()
-        cards.append(cpl.core.Property("EXPTIME", float(result.exptime_s), "[s] Exposure time"))
-        for item, value in _measured(self.declaration, result.qc, run.arm.name):
-            cards.append(_qc_card(item, value))
-        path.touch()
-        cpl.dfs.setup_product_header(
-            cards,
-            _product_frame(str(path), tag),
-            _readable_by_cpl(frameset, run.inputs.frames, path.parent),
-            self.parameters,
-            self.declaration.name,
-            PIPELINE_ID,
-            DICTIONARY_ID,
-        )
-        header = _astropy_header(cards, path.name)
-        _flag_qc(header, run, _measured(self.declaration, result.qc, run.arm.name))
-        for step in result.steps:
-            header.add_history(step)
-        return header
+    def _origin(self, result: Result, run: Run) -> Origin:
+        return Origin(self.declaration, self.parameters, run.inputs, result.frames)
+
+    def _file_name(self, result: Result, run: Run) -> str:
+        """Name of the product's file."""
+        parts = [result.tag(run).lower()]
+        if result.product.per_observation:
+            mjd = self._origin(result, run).mjd_obs
+            parts += [] if mjd is None else [f"{mjd:.7f}"]
+        suffix = run.settings.product_suffix
+        return "_".join([*parts, suffix] if suffix else parts) + result.product.suffix
 
 
-def _readable_by_cpl(
-    frameset: cpl.ui.FrameSet, frames: Sequence[InputFrame], scratch: Path
-) -> cpl.ui.FrameSet:
-    """Frames whose headers CPL can read: of a packed file it gets a copy of the header alone."""
-    from soxs_recipes.products.writing import write_header
-
-    headers = {str(frame.path): frame.header for frame in frames}
-    readable = cpl.ui.FrameSet()
-    for frame in frameset:
-        file = Path(frame.file)
-        if file.suffix in UNREADABLE_BY_CPL:
-            file = write_header(scratch / "headers" / file.name, headers[frame.file])
-        readable.append(cpl.ui.Frame(str(file), frame.tag, group=frame.group))
-    return readable
-
-
-def _astropy_header(cards: Any, file_name: str) -> fits.Header:
-    """Header of an empty primary HDU with the given cards; comments are cut to what fits."""
-    import warnings
-
-    from astropy.io import fits
-
-    header = fits.Header()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fits.verify.VerifyWarning)
-        for card in cards:
-            if card.name in STRUCTURAL or card.name.startswith("NAXIS"):
-                continue
-            prefix = "HIERARCH " if card.name.startswith("ESO ") else ""
-            header[prefix + card.name] = (card.value, card.comment)
-        header["PIPEFILE"] = (file_name, "Filename of data product")
-        return fits.Header.fromstring(header.tostring())
+def _by_tag(run: Run, names: Sequence[tuple[str, Result]], scratch: Path) -> dict[str, list[Path]]:
+    """Paths of written products by tag."""
+    found: dict[str, list[Path]] = {}
+    for name, result in names:
+        found.setdefault(result.tag(run), []).append(scratch / name)
+    return found
 
 
 def _cpl_parameter(declaration: Declaration, item: Parameter) -> Any:
@@ -271,57 +283,15 @@ def _cpl_parameter(declaration: Declaration, item: Parameter) -> Any:
     return parameter
 
 
-def _measured(
-    declaration: Declaration, qc: Mapping[str, Value | None], arm: str
-) -> list[tuple[Qc, Value]]:
-    """QC values in the declared order; what could not be measured (None, NaN) is left out.
-
-    Raises
-    ------
-    ValueError
-        If a value has no declaration, or a declared parameter was not measured at all.
-    """
-    declared = {item.name: item for item in declaration.qc_of(arm)}
-    if set(qc) != set(declared):
-        raise ValueError(f"QC of {declaration.name}: {sorted(set(qc) ^ set(declared))}")
-    return [
-        (item, _rounded(item.kind(qc[name])))
-        for name, item in declared.items()
-        if qc[name] is not None and qc[name] == qc[name]
-    ]
-
-
-def _rounded(value: Value) -> Value:
-    """Keep as many digits as mean something, so that a header card has room for its comment."""
-    return float(f"{value:.7g}") if isinstance(value, float) else value
-
-
-def _qc_card(item: Qc, value: Value) -> Any:
-    return cpl.core.Property(f"ESO QC {item.name}", value, item.comment)
-
-
 def _qc_line(item: Qc, value: Value) -> str:
     number = f"{value:.5g}" if isinstance(value, float) else str(value)
     return f"QC {item.name} = {number} {item.unit}".rstrip()
 
 
 def _qc_ranges(inputs: InputSet) -> tuple[QcRange, ...]:
-    """Ranges among the frames, else those of the package."""
-    from soxs_recipes.qc.ranges import packaged_ranges, read_ranges
+    from soxs_recipes.qc.ranges import read_ranges
 
-    given = inputs.one(QC_RANGES)
-    return packaged_ranges() if given is None else read_ranges(given.path)
-
-
-def _flag_qc(header: fits.Header, run: Run, measured: Sequence[tuple[Qc, Value]]) -> None:
-    """Note in a header which QC parameters lie outside their range."""
-    from soxs_recipes.qc.ranges import outside
-
-    values = [(item.name, value) for item, value in measured]
-    found = outside(run.qc_ranges, run.recipe, run.arm.name, values)
-    header["QCNOUT"] = (len(found), "QC parameters outside their range")
-    for number, (name, value, item) in enumerate(found, 1):
-        header[f"QCOUT{number}"] = f"{name} = {value:.5g}, not {item}"
+    return read_ranges(inputs.static(QC_RANGES)[0])
 
 
 def _extensions(result: Result) -> list[Any]:
@@ -347,17 +317,6 @@ def _column_units(hdu: Hdu) -> dict[str, str]:
     electron.
     """
     return {f"TUNIT{n}": column.unit for n, column in enumerate(hdu.columns, 1) if column.unit}
-
-
-def _product_frame(name: str, tag: str) -> Any:
-    frame = cpl.ui.Frame
-    return frame(
-        name,
-        tag,
-        group=frame.FrameGroup.PRODUCT,
-        level=frame.FrameLevel.FINAL,
-        frameType=frame.FrameType.IMAGE,
-    )
 
 
 def temperatures(frames: Sequence[InputFrame]) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from soxs_recipes.recipes.declarations import AUTO, Input, Kind, Parameter, Qc
+from soxs_recipes.recipes.declarations import AUTO, Parameter, Qc
 
 STACK_METHOD = Parameter(
     "stack-method",
@@ -32,12 +32,4 @@ STACKING = (STACK_METHOD, KAPPA, ITERATIONS)
 TEMPERATURES = (
     Qc("DETECTOR TEMP", "K", "detector temperature", arms=("VIS", "NIR")),
     Qc("CPATH TEMP", "C", "common-path temperature", arms=("VIS", "NIR")),
-)
-
-QC_RANGES = Input(
-    "QC_RANGES",
-    "ranges outside which QC parameters are flagged",
-    Kind.STATIC,
-    minimum=0,
-    maximum=1,
 )

@@ -77,6 +77,9 @@ class Input:
         Arms that take it; empty means all of the recipe's.
     match : tuple of Match
         Settings in which it must agree with the main input.
+    packaged : str
+        File of the package that a static input is taken from unless it is given; ``{arm}`` stands
+        for the arm in lower case. Empty if there is none.
     """
 
     tag: str
@@ -86,10 +89,22 @@ class Input:
     maximum: int | None = None
     arms: tuple[str, ...] = ()
     match: tuple[Match, ...] = ()
+    packaged: str = ""
 
     def tag_of(self, arm: str) -> str:
         """Frame tag for one arm."""
         return self.tag.format(arm=arm)
+
+
+QC_RANGES = Input(
+    "QC_RANGES",
+    "ranges outside which QC parameters are flagged",
+    Kind.STATIC,
+    minimum=0,
+    maximum=1,
+    packaged="qc_ranges.ecsv",
+)
+"""Taken by every recipe."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +153,30 @@ def detector_hdus(unit: str, meaning: str) -> tuple[Hdu, ...]:
 
 @dataclass(frozen=True)
 class Product:
-    """A product of a recipe; `tag` is its PRO CATG, with ``{arm}`` for the arm."""
+    """A product of a recipe.
+
+    Attributes
+    ----------
+    tag : str
+        PRO CATG, with ``{arm}`` for the arm.
+    help : str
+        Meaning, one line.
+    hdus : tuple of Hdu
+        Extensions; none of a product that is no FITS file.
+    per_observation : bool
+        Whether its file name tells when the first raw frame was taken.
+    on_request : bool
+        Whether it is made only where it is asked for or where there is something to show.
+    suffix : str
+        Suffix of its file.
+    """
 
     tag: str
     help: str
     hdus: tuple[Hdu, ...]
+    per_observation: bool = False
+    on_request: bool = False
+    suffix: str = ".fits"
 
     def tag_of(self, arm: str) -> str:
         """PRO CATG for one arm."""
@@ -257,6 +291,8 @@ class Declaration:
         What it takes, makes, is steered by and measures.
     example : tuple of (str, int)
         Tags and counts of a set of frames of the small simulated night it runs on.
+    joint : bool
+        Whether one run takes frames of several arms together.
     """
 
     name: str
@@ -268,6 +304,10 @@ class Declaration:
     parameters: tuple[Parameter, ...]
     qc: tuple[Qc, ...]
     example: tuple[tuple[str, int], ...]
+    joint: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", (*self.inputs, QC_RANGES))
 
     @property
     def main_input(self) -> Input:

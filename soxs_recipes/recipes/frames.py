@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from soxs_recipes.cameras import arm_of
+from soxs_recipes.cameras import ARMS, arm_of
 from soxs_recipes.errors import (
     ArmMismatchError,
     DuplicateFrameError,
@@ -18,6 +19,7 @@ from soxs_recipes.errors import (
     SettingMismatchError,
     SoxsError,
     UnknownTagError,
+    UnreadableFrameError,
 )
 from soxs_recipes.instrument.arm import Arm
 from soxs_recipes.instrument.classification import SLIT_KEYWORDS, classify
@@ -46,19 +48,34 @@ class InputFrame:
 
 @dataclass(frozen=True)
 class InputSet:
-    """The checked frames of a run, all of one arm."""
+    """The checked frames of a run.
+
+    Attributes
+    ----------
+    arm : Arm
+        Arm of the run; of several, that of the first frame.
+    frames : tuple of InputFrame
+        All frames but the static calibrations.
+    statics : mapping of str to tuple of Path
+        Static calibrations by tag, those of the package where none were given.
+    """
 
     arm: Arm
     frames: tuple[InputFrame, ...]
+    statics: Mapping[str, tuple[Path, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
-    def of(self, item: Input) -> tuple[InputFrame, ...]:
-        """Frames of one declared input."""
-        tag = item.tag_of(self.arm.name)
+    def of(self, item: Input, arm: str = "") -> tuple[InputFrame, ...]:
+        """Frames of one declared input, in a run of several arms those of the named one."""
+        tag = item.tag_of(arm or self.arm.name)
         return tuple(frame for frame in self.frames if frame.tag == tag)
 
-    def one(self, item: Input) -> InputFrame | None:
+    def one(self, item: Input, arm: str = "") -> InputFrame | None:
         """The frame of an input that takes at most one."""
-        return next(iter(self.of(item)), None)
+        return next(iter(self.of(item, arm)), None)
+
+    def static(self, item: Input, arm: str = "") -> tuple[Path, ...]:
+        """Files of a static input."""
+        return self.statics.get(item.tag_of(arm or self.arm.name), ())
 
 
 def check_frames(declaration: Declaration, entries: Sequence[Entry]) -> InputSet:
@@ -77,14 +94,19 @@ def check_frames(declaration: Declaration, entries: Sequence[Entry]) -> InputSet
         )
     _check_tags(declaration, entries)
     _check_duplicates(entries)
-    frames = tuple(_read(entry) for entry in entries)
-    arm = _one_arm(declaration, frames)
-    inputs = InputSet(arm, frames)
-    for item in declaration.inputs_of(arm.name):
-        _check_count(inputs, item)
-    for item in declaration.inputs_of(arm.name):
-        if item.kind is Kind.RAW:
-            _check_sizes(inputs.of(item))
+    static = {tag for tag, _, item in declaration.tags() if item.kind is Kind.STATIC}
+    frames = tuple(_read(entry) for entry in entries if entry.tag not in static)
+    if not frames:
+        raise EmptyInputError(
+            "The set of frames holds static calibrations alone",
+            expected=_wanted(declaration),
+            found=", ".join(entry.tag for entry in entries),
+            remedy="add the frames that are to be reduced",
+        )
+    arms = _arms(declaration, frames)
+    statics = _statics(declaration, arms, [entry for entry in entries if entry.tag in static])
+    inputs = InputSet(arms[0], frames, statics)
+    _check_counts(declaration, inputs, arms)
     return inputs
 
 
@@ -107,13 +129,16 @@ def mismatches(declaration: Declaration, inputs: InputSet, permitted: Iterable[s
         If a setting differs that is declared an error.
     """
     allowed = set(permitted)
-    reference = _reference(declaration, inputs)
     warnings = list(_tag_warnings(inputs))
-    for item in declaration.inputs_of(inputs.arm.name):
-        for match in item.match:
-            if match.unless in allowed:
-                continue
-            warnings += _compare(inputs.of(item), reference, match, item)
+    for arm in _arms(declaration, inputs.frames):
+        declared = declaration.inputs_of(arm.name)
+        # First frame of the main input, or of the first input that has any.
+        reference = next(frame for item in declared for frame in inputs.of(item, arm.name))
+        for item in declared:
+            for match in item.match:
+                if match.unless not in allowed:
+                    frames = inputs.of(item, arm.name)
+                    warnings += _compare(frames, reference, match, item)
     return warnings
 
 
@@ -129,19 +154,14 @@ def setting(frame: InputFrame, which: Setting) -> object:
     return frame.header.get(SLIT_KEYWORDS.get(frame.arm.name, ""))
 
 
-def _reference(declaration: Declaration, inputs: InputSet) -> InputFrame:
-    """First frame of the main input, or of the first input that has any."""
-    declared = declaration.inputs_of(inputs.arm.name)
-    return next(frame for item in declared for frame in inputs.of(item))
-
-
 def _wanted(declaration: Declaration) -> str:
     needed = [(tag, item) for tag, _, item in declaration.tags() if item.minimum]
     return " or ".join(f"{tag} ({item.minimum} or more)" for tag, item in needed)
 
 
 def _check_tags(declaration: Declaration, entries: Sequence[Entry]) -> None:
-    known = {tag: None for tag, _, _ in declaration.tags()}
+    tags = sorted(declaration.tags(), key=lambda taken: taken[2].kind is Kind.STATIC)
+    known = {tag: None for tag, _, _ in tags}
     for entry in entries:
         if entry.tag in known:
             continue
@@ -187,31 +207,79 @@ def _located(error: SoxsError, path: Path) -> SoxsError:
     )
 
 
-def _one_arm(declaration: Declaration, frames: Sequence[InputFrame]) -> Arm:
-    """Arm that all frames have, by their headers and by their tags."""
-    arms_of_tag: dict[str, set[str]] = {}
-    for tag, arm_name, _ in declaration.tags():
-        arms_of_tag.setdefault(tag, set()).add(arm_name)
-    first = frames[0].arm
+def _arms(declaration: Declaration, frames: Sequence[InputFrame]) -> tuple[Arm, ...]:
+    """Arms of the recipe that the frames have, by their headers and by their tags.
+
+    Frames of a camera that the recipe does not reduce, like a table of the acquisition camera for
+    spectra, have a tag that names it.
+    """
     for frame in frames:
-        allowed = arms_of_tag[frame.tag]
+        allowed = _arms_of_tag(declaration, frame.tag)
         if frame.arm.name not in allowed:
             raise ArmMismatchError(
                 "A frame is not of the camera that its tag names",
                 file=frame.path,
-                expected=f"a frame of {' or '.join(sorted(allowed))} for {frame.tag}",
+                expected=f"a frame of {' or '.join(allowed)} for {frame.tag}",
                 found=f"a frame of {frame.arm.name}{_header_tag(frame)}",
                 remedy="correct the tag, or give each arm a set of frames of its own",
             )
-        if frame.arm is not first:
+    ours = [frame for frame in frames if frame.arm.name in declaration.arms] or list(frames)
+    for frame in ours:
+        if frame.arm is not ours[0].arm and not declaration.joint:
             raise ArmMismatchError(
                 "The set of frames mixes arms",
                 file=frame.path,
-                expected=f"{first.name} frames, like {frames[0].path.name}",
+                expected=f"{ours[0].arm.name} frames, like {ours[0].path.name}",
                 found=frame.arm.name,
                 remedy="give each arm a set of frames of its own",
             )
-    return first
+    return tuple(dict.fromkeys(frame.arm for frame in ours))
+
+
+def _arms_of_tag(declaration: Declaration, tag: str) -> tuple[str, ...]:
+    named = tag.rpartition("_")[2]
+    return (named,) if named in [arm.name for arm in ARMS] else declaration.arms
+
+
+def _statics(
+    declaration: Declaration, arms: Sequence[Arm], entries: Sequence[Entry]
+) -> dict[str, tuple[Path, ...]]:
+    """Files of the static inputs: those given, else those of the package."""
+    statics: dict[str, tuple[Path, ...]] = {}
+    for arm in arms:
+        for item in declaration.inputs_of(arm.name):
+            if item.kind is Kind.STATIC:
+                tag = item.tag_of(arm.name)
+                given = tuple(entry.path for entry in entries if entry.tag == tag)
+                _check_static(item, given)
+                statics[tag] = given or packaged(item, arm.name)
+    return statics
+
+
+def packaged(item: Input, arm: str) -> tuple[Path, ...]:
+    """File of the package that a static input is taken from, if there is one."""
+    from importlib.resources import files
+
+    name = item.packaged.format(arm=arm.lower())
+    return (Path(str(files("soxs_recipes.calib") / name)),) if name else ()
+
+
+def _check_static(item: Input, paths: Sequence[Path]) -> None:
+    if item.maximum is not None and len(paths) > item.maximum:
+        raise MissingInputError(
+            f"There are too many {item.tag} files",
+            expected=f"at most {item.maximum}: {item.help}",
+            found=", ".join(path.name for path in paths),
+            remedy="keep the one that fits best",
+        )
+    for path in paths:
+        if not path.is_file():
+            raise UnreadableFrameError(
+                "There is no such file",
+                file=path,
+                expected=item.help,
+                remedy="correct its name, or leave it out",
+            )
 
 
 def _header_tag(frame: InputFrame) -> str:
@@ -219,8 +287,21 @@ def _header_tag(frame: InputFrame) -> str:
     return f" (its header says {tag})" if tag else ""
 
 
-def _check_count(inputs: InputSet, item: Input) -> None:
-    tag, count = item.tag_of(inputs.arm.name), len(inputs.of(item))
+def _check_counts(declaration: Declaration, inputs: InputSet, arms: Sequence[Arm]) -> None:
+    """Refuse too few frames of an input (of any arm) or too many (of each), and wrong sizes."""
+    for item in declaration.inputs_of(inputs.arm.name):
+        if item.kind is Kind.STATIC:
+            continue
+        _check_minimum(item, inputs.arm.name, [len(inputs.of(item, arm.name)) for arm in arms])
+    for arm in arms:
+        for item in declaration.inputs_of(arm.name):
+            _check_maximum(item, item.tag_of(arm.name), inputs.of(item, arm.name))
+            if item.kind is Kind.RAW:
+                _check_sizes(inputs.of(item, arm.name))
+
+
+def _check_minimum(item: Input, arm: str, counts: Sequence[int]) -> None:
+    tag, count = item.tag_of(arm), max(counts)
     if count < item.minimum:
         raise MissingInputError(
             f"There are not enough {tag} frames",
@@ -228,11 +309,14 @@ def _check_count(inputs: InputSet, item: Input) -> None:
             found=str(count) if count else "none",
             remedy=f"add {tag} frames to the set of frames",
         )
-    if item.maximum is not None and count > item.maximum:
+
+
+def _check_maximum(item: Input, tag: str, frames: Sequence[InputFrame]) -> None:
+    if item.maximum is not None and len(frames) > item.maximum:
         raise MissingInputError(
             f"There are too many {tag} frames",
             expected=f"at most {item.maximum}: {item.help}",
-            found=", ".join(frame.path.name for frame in inputs.of(item)),
+            found=", ".join(frame.path.name for frame in frames),
             remedy="keep the one that fits best",
         )
 

@@ -18,25 +18,14 @@ from itertools import chain
 from soxs_recipes.errors import SoxsError
 from soxs_recipes.instrument.classification import OVERRIDE_STEMS
 from soxs_recipes.recipes.declarations import Declaration, Input, Kind, Product
+from soxs_recipes.recipes.roles import role_of
 from soxs_recipes.workflows.raw_rules import raw_tags
 
-# Role of a frame: how tags of its products start, how its raw tags start.
-ROLES = {"SCI": "OBJECT_", "FLUX": "STD_FLUX_", "TELL": "STD_TELLURIC_"}
 SCIENCE_STEMS = ("OBJECT_", "IMG_OBJECT_")
 
 
 class CascadeError(SoxsError):
     """The declarations of the recipes do not fit each other."""
-
-
-def role_of(item: Input | Product) -> str:
-    """Role in a tag: SCI, FLUX or TELL; empty for what serves all."""
-    if isinstance(item, Input) and item.kind is Kind.STATIC:
-        return ""
-    raw = isinstance(item, Input) and item.kind is Kind.RAW
-    starts = ROLES.values() if raw else (f"{role}_" for role in ROLES)
-    pairs = zip(ROLES, starts, strict=True)
-    return next((role for role, start in pairs if item.tag.startswith(start)), "")
 
 
 def known_to_headers(tag: str, arm: str) -> bool:

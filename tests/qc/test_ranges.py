@@ -1,5 +1,6 @@
 """Ranges of QC parameters: reading, judging, and the note in a product."""
 
+import hashlib
 import math
 
 import pytest
@@ -7,7 +8,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from soxs_recipes.errors import UnreadableFrameError
-from soxs_recipes.qc.ranges import QcRange, outside, packaged_ranges, read_ranges
+from soxs_recipes.qc.ranges import QcRange, outside, read_ranges
 from soxs_recipes.recipes import RECIPES, SoxsMbias
 
 HEAD = "# a comment\nrecipe qc arm min max\n"
@@ -72,8 +73,8 @@ def test_values_are_judged_by_recipe_and_arm():
 def test_packaged_table_is_valid_and_names_declared_parameters():
     from importlib.resources import as_file, files
 
-    ranges = packaged_ranges()
     with as_file(files("soxs_recipes.calib") / "qc_ranges.ecsv") as path:
+        ranges = read_ranges(path)
         assert len(Table.read(path, format="ascii.ecsv")) == len(ranges)
     keys = [(item.recipe, item.qc, item.arm) for item in ranges]
     assert len(set(keys)) == len(keys)
@@ -85,14 +86,18 @@ def test_packaged_table_is_valid_and_names_declared_parameters():
                 assert item.qc in {qc.name for qc in declared[item.recipe].qc_of(arm)}, item
 
 
-def test_product_tells_what_is_outside(simulated, run_recipe, monkeypatch):
+def test_table_of_the_site_is_used_and_recorded(simulated, run_recipe, table):
     files = simulated("bias", arm="VIS", frames=5)
     header = fits.getheader(run_recipe(SoxsMbias, (files, "BIAS_VIS"))["MASTER_BIAS_VIS"])
-    assert "ESO QC RAW RON" in header
-    within = header["QCNOUT"]
     ron = header["ESO QC RAW RON"]
-    narrow = (QcRange("soxs_mbias", "RAW RON", "VIS", 0, 0.5), *packaged_ranges())
-    monkeypatch.setattr("soxs_recipes.qc.ranges.packaged_ranges", lambda: narrow)
-    header = fits.getheader(run_recipe(SoxsMbias, (files, "BIAS_VIS"))["MASTER_BIAS_VIS"])
-    assert header["QCNOUT"] == within + 1
+    assert header["QCNOUT"] == 0
+    assert header["ESO PRO REC1 CAL1 CATG"] == "QC_RANGES"
+    assert header["ESO PRO REC1 CAL1 NAME"] == "qc_ranges.ecsv"
+    narrow = table(HEAD + 'soxs_mbias "RAW RON" VIS 0 0.5\n')
+    sets = (files, "BIAS_VIS"), ([narrow], "QC_RANGES")
+    header = fits.getheader(run_recipe(SoxsMbias, *sets)["MASTER_BIAS_VIS"])
+    assert header["QCNOUT"] == 1
     assert header["QCOUT1"] == f"RAW RON = {ron:.5g}, not 0 to 0.5"
+    assert header["ESO PRO REC1 CAL1 NAME"] == "ranges.ecsv"
+    md5 = hashlib.md5(narrow.read_bytes(), usedforsecurity=False).hexdigest()
+    assert header["ESO PRO REC1 CAL1 DATAMD5"] == md5

@@ -11,8 +11,9 @@ from soxs_recipes.cpl_bridge import cpl
 from soxs_recipes.cpl_bridge.runner import cli
 from soxs_recipes.instrument.classification import OFF_STEMS, OVERRIDE_STEMS, RAW_RULES
 from soxs_recipes.recipes import RECIPES
-from soxs_recipes.recipes.declarations import Kind
+from soxs_recipes.recipes.declarations import QC_RANGES, Kind
 from soxs_recipes.recipes.frames import InputSet
+from soxs_recipes.recipes.roles import role_of, role_of_tag
 
 every_recipe = pytest.mark.parametrize(
     "recipe", RECIPES, ids=lambda recipe: recipe.declaration.name
@@ -54,11 +55,22 @@ def test_direct_run_gives_the_declared_products(recipe, direct):
     products = direct(recipe)
     arm = recipe.declaration.example[0][0].rpartition("_")[2]
     declared = {item.tag_of(arm): item for item in recipe.declaration.products}
-    assert {tag for _, tag in products} == set(declared)
+    made = {tag for _, tag in products}
+    role = role_of_tag(min(made))
+    expected = {
+        tag
+        for tag, item in declared.items()
+        if not item.on_request and role_of(item) in ("", role)
+    }
+    assert made == expected
     for path, tag in products:
+        if declared[tag].suffix != ".fits":
+            continue
         with fits.open(path) as hdus:
             assert hdus[0].header["ESO PRO CATG"] == tag
-            assert hdus[0].header["PIPEFILE"] == path.name == f"{tag.lower()}.fits"
+            assert hdus[0].header["PIPEFILE"] == path.name
+            when = f"_{hdus[0].header['MJD-OBS']:.7f}" if declared[tag].per_observation else ""
+            assert path.name == f"{tag.lower()}{when}.fits"
             assert [hdu.name for hdu in hdus[1:]] == [hdu.name for hdu in declared[tag].hdus]
             for spec in declared[tag].hdus:
                 if spec.dtype != "table":
@@ -111,10 +123,14 @@ def test_products_pass_fitsverify(recipe, by_command, required_tool):
 def test_every_declared_input_is_asked_for(recipe, simulated_sof, tmp_path, monkeypatch):
     """An input that is declared but never read would mislead whoever gives it."""
     asked = set()
-    of = InputSet.of
-    monkeypatch.setattr(
-        InputSet, "of", lambda self, item: asked.add(item.tag) or of(self, item), raising=True
-    )
+    for name in ("of", "static"):
+        method = getattr(InputSet, name)
+
+        def noting(self, item, arm="", method=method):
+            asked.add(item.tag)
+            return method(self, item, arm)
+
+        monkeypatch.setattr(InputSet, name, noting)
     process = recipe.process
 
     def only_within_process(self, run):
@@ -125,7 +141,12 @@ def test_every_declared_input_is_asked_for(recipe, simulated_sof, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     recipe().run(cpl.ui.FrameSet(str(simulated_sof(recipe.declaration))), {})
     arm = recipe.declaration.example[0][0].rpartition("_")[2]
-    assert asked >= {item.tag for item in recipe.declaration.inputs_of(arm)}
+    wanted = {item.tag for item in recipe.declaration.inputs_of(arm)} - {QC_RANGES.tag}
+    role = role_of_tag(recipe.declaration.example[0][0]) or role_of_tag(
+        recipe.declaration.example[0][0], raw=True
+    )
+    ours = {item.tag for item in recipe.declaration.inputs_of(arm) if role_of(item) in ("", role)}
+    assert asked >= wanted & ours
 
 
 @every_recipe

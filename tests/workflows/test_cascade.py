@@ -172,4 +172,4 @@ def test_a_main_input_that_no_recipe_makes_starts_from_disk():
     port, rest = routes_of(cascade)
     assert (port.port, port.categories) == ("SPECTRUM", ("SPECTRUM_VIS",))
     assert [stage.name for stage in port.triggered] == ["soxs_lone"]
-    assert rest.categories == ("TAB_VIS",)
+    assert rest.categories == ("TAB_VIS", "QC_RANGES")

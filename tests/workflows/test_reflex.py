@@ -165,7 +165,7 @@ def test_recipe_composite():
     assert value(executer, "recipe_param_2") == "plots=false"
     assert value(executer, "File Purpose Processing") == "Strip last"
     assert value(executer, "Input Files Category") == (
-        "DARK_VIS,MASTER_BIAS_VIS,DARK_NIR,DARK_ACQ,MASTER_BIAS_ACQ"
+        "DARK_VIS,MASTER_BIAS_VIS,QC_RANGES,DARK_NIR,DARK_ACQ,MASTER_BIAS_ACQ"
     )
 
 
