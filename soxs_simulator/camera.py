@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .camera_bands import Band, band
-from .camera_stars import StarField, star_field
+from .camera_fields import FieldKind, field_kind, stars_of
+from .camera_stars import StarField
 from .camera_target import target_magnitudes, with_target
 from .contract import ExposureScene
 from .exposure import Exposure, mjd
@@ -18,6 +19,8 @@ SIZE = 1024
 SCALE_ARCSEC = 0.205
 MOFFAT_BETA = 3.5
 TWILIGHT_E = 28_000.0
+TWILIGHT_STARS = 25
+TWILIGHT_FWHM_PX = 5.0
 EXTINCTION_REFERENCE_NM = 500.0
 
 
@@ -28,7 +31,7 @@ class PlateModel:
     A star at standard coordinates (xi to the east, eta to the north, arcsec) about the true
     centre falls on ``centre + R(angle) (-xi, eta) / scale * (1 + k r^2)``, r in units of 512 px;
     pixels are 0-based with integer centres. ``angle_deg`` is the position angle of the y axis,
-    from north through east.
+    from north through east. ``mirrored`` turns the x axis round.
     """
 
     ra_deg: float
@@ -37,6 +40,7 @@ class PlateModel:
     scale_arcsec: float
     distortion: float
     centre_px: float = (SIZE - 1) / 2
+    mirrored: bool = False
 
     def pixel(
         self, ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]
@@ -46,6 +50,7 @@ class PlateModel:
         angle = np.radians(self.angle_deg)
         u = -(xi * np.cos(angle) - eta * np.sin(angle)) / self.scale_arcsec
         v = (xi * np.sin(angle) + eta * np.cos(angle)) / self.scale_arcsec
+        u = -u if self.mirrored else u
         stretch = 1 + self.distortion * (u**2 + v**2) / (SIZE / 2) ** 2
         return self.centre_px + u * stretch, self.centre_px + v * stretch
 
@@ -66,18 +71,25 @@ def true_plate(exposure: Exposure, seed: int) -> PlateModel:
     """Return the true plate of a frame: the header's pointing, off by a little.
 
     The pointing error (SD 3 arcsec per axis) and the error of the rotator (0.3 degree) belong to
-    the target; scale and distortion to the night.
+    the target; scale and distortion to the night. Some fields set them; see `FieldKind`.
     """
+    kind = field_kind(exposure.target)
     target = stream(seed, "pointing", exposure.target)
     night = stream(seed, "plate")
     error = target.normal(0.0, 3.0, 2) / 3600
+    turn = float(target.normal(0.0, 0.3))
+    if kind.pointing_error_arcsec is not None:
+        error *= kind.pointing_error_arcsec / 3600 / np.hypot(*error)
+    if kind.rotation_error_deg is not None:
+        turn = kind.rotation_error_deg
     cosine = np.cos(np.radians(exposure.pointing.dec_deg))
     return PlateModel(
         ra_deg=exposure.pointing.ra_deg + float(error[0] / cosine),
         dec_deg=exposure.pointing.dec_deg + float(error[1]),
-        angle_deg=exposure.pointing.rotator_deg + float(target.normal(0.0, 0.3)),
+        angle_deg=exposure.pointing.rotator_deg + turn,
         scale_arcsec=SCALE_ARCSEC * (1 + 0.002 * float(night.standard_normal())),
         distortion=float(night.uniform(1e-3, 2e-3)),
+        mirrored=kind.mirrored,
     )
 
 
@@ -122,13 +134,19 @@ def illumination(filter_name: str, detector_seed: int = 0) -> NDArray[np.float32
 
 
 def _twilight(exposure: Exposure, seed: int) -> tuple[NDArray[np.float32], dict[str, object]]:
-    """Twilight sky with a 1 % gradient and a level that differs from frame to frame."""
+    """Twilight sky with a 1 % gradient, a level that differs from frame to frame, and stars.
+
+    The telescope moves between frames, so that each has stars elsewhere.
+    """
     rng = stream(seed, "twilight", exposure.stream)
     level = TWILIGHT_E * float(rng.uniform(0.7, 1.2)) / exposure.exptime_s
     slope = np.linspace(-0.005, 0.005, SIZE, dtype=np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     sky = 1 + np.float32(np.cos(angle)) * slope + np.float32(np.sin(angle)) * slope[:, None]
-    return level * sky, {"sky_e_per_s": level}
+    x, y = rng.uniform(0, SIZE, (2, TWILIGHT_STARS))
+    stars = moffat_stars(x, y, 10 ** rng.uniform(3.0, 5.3, TWILIGHT_STARS), TWILIGHT_FWHM_PX)
+    truth = {"sky_e_per_s": level, "stars": {"x": x.tolist(), "y": y.tolist()}}
+    return level * sky + stars, truth
 
 
 def _field(
@@ -137,7 +155,8 @@ def _field(
     """Stars and night sky."""
     plate = true_plate(exposure, seed)
     position = exposure.pointing.ra_deg, exposure.pointing.dec_deg
-    field = star_field(seed, *position)
+    kind = field_kind(exposure.target)
+    field = stars_of(exposure.target, seed, *position)
     target = target_magnitudes(exposure.target, seed, ideal)
     if target:
         field = with_target(field, target, *position)
@@ -149,14 +168,13 @@ def _field(
     x, y = plate.pixel(*field.at(2000 + (mjd(exposure.start_ms) - 51544.5) / 365.25))
     fwhm = _fwhm_px(exposure, chosen, airmass)
     image = moffat_stars(x, y, flux, fwhm)
-    sky = 10 ** (-0.4 * (chosen.sky - zero_point)) * SCALE_ARCSEC**2
-    image += np.float32(sky)
+    sky = 10 ** (-0.4 * (chosen.sky - zero_point)) * SCALE_ARCSEC**2 * kind.sky_factor
+    image += _sky(sky, kind)
     inside = (np.abs(x - plate.centre_px) < SIZE / 2) & (np.abs(y - plate.centre_px) < SIZE / 2)
     truth: dict[str, object] = {
         "plate": asdict(plate),
         "zero_point": zero_point,
         "extinction": chosen.extinction,
-        "colour_term": chosen.colour_term,
         "airmass": airmass,
         "fwhm_px": fwhm,
         "sky_e_per_s": sky,
@@ -174,9 +192,15 @@ def _field(
 
 def star_rates(field: StarField, chosen: Band, airmass: float) -> NDArray[np.float64]:
     """Return the electrons per second of every star through the air and the filter."""
-    colour = field.magnitudes["g"] - field.magnitudes["r"] - 0.5
-    instrumental = field.magnitudes[chosen.name] + chosen.colour_term * colour
-    return 10 ** (-0.4 * (instrumental + chosen.extinction * airmass - chosen.zero_point))
+    above = field.magnitudes[chosen.name]
+    return 10 ** (-0.4 * (above + chosen.extinction * airmass - chosen.zero_point))
+
+
+def _sky(level: float, kind: FieldKind) -> NDArray[np.float32]:
+    """Sky with the gradient of the field's kind along the diagonal."""
+    slope = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)
+    tilt = (slope + slope[:, None]) / 2
+    return np.float32(level) * (1 + np.float32(kind.sky_gradient) * tilt)
 
 
 def _fwhm_px(exposure: Exposure, chosen: Band, airmass: float) -> float:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from .calibrations import detector_set
-from .camera_stars import star_field, write_catalogue
+from .camera_fields import stars_of
+from .camera_stars import write_catalogue
 from .exposure import Exposure, parse_start
 from .frames import Run
 from .simulation import simulate
@@ -87,7 +88,7 @@ def simulate_star_field(
     kind : str
         ``img_object``, ``img_std`` or ``acquisition``.
     target : str
-        Name of the field.
+        Name of the field; see `soxs_simulator.camera_fields.KINDS` for those that differ.
     rotator_deg : float
         Position angle of the detector's y axis in the header.
     seeing_arcsec : float
@@ -113,5 +114,5 @@ def simulate_star_field(
         changes = {"kind": kind, "acq_filter": name, "target": target, "pointing": pointing}
         plans.append(replace(plan, **changes))
     files = simulate(plans, out, run)
-    write_catalogue(out / f"refcat2_{target}.csv", star_field(seed, ra_deg, dec_deg), seed)
+    write_catalogue(out / f"refcat2_{target}.csv", stars_of(target, seed, ra_deg, dec_deg), seed)
     return files

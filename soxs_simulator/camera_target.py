@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .camera_bands import BANDS, Band
+from .camera_spectra import filter_curves, filter_magnitude
 from .camera_stars import StarField
 
 
@@ -15,7 +15,7 @@ from .camera_stars import StarField
 def target_magnitudes(name: str, seed: int, ideal: bool = False) -> dict[str, float]:
     """Magnitudes of a target in all filters, from the spectrum that the slit sees.
 
-    The first point source of the target counts; a filter is a top hat of its width.
+    The first point source of the target counts.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ def target_magnitudes(name: str, seed: int, ideal: bool = False) -> dict[str, fl
     Returns
     -------
     dict
-        Filter to magnitude; empty if there is no such target or it has no point source.
+        Filter to AB magnitude, for every filter of the package's table; empty if there is no such
+        target or it has no point source.
     """
     from .sources import UnknownTargetError, find_target
 
@@ -37,22 +38,15 @@ def target_magnitudes(name: str, seed: int, ideal: bool = False) -> dict[str, fl
         return {}
     if not points:
         return {}
-    return {band.name: _magnitude(points[0].photons, band) for band in BANDS.values()}
+    return {name: _magnitude(points[0].photons, name) for name in filter_curves()}
 
 
-def _magnitude(photons: np.ndarray, band: Band) -> float:
-    """AB magnitude of a photon spectrum on the common grid, averaged over the filter.
-
-    Vega's V is within 0.02 mag of AB, which is left out.
-    """
-    from .sources_spectra import ab_photons
-    from .spectra import high_resolution_grid
+def _magnitude(photons: np.ndarray, name: str) -> float:
+    """AB magnitude of a photon spectrum (per m2 and nm) on the common grid."""
+    from .spectra import energy_flux, high_resolution_grid
 
     wave = high_resolution_grid().air_nm
-    inside = np.abs(wave - band.wavelength_nm) < band.width_nm / 2
-    step = np.gradient(wave)[inside]
-    ratio = np.sum(photons[inside] * step) / np.sum(ab_photons(0.0, wave[inside]) * step)
-    return float(-2.5 * np.log10(ratio))
+    return float(filter_magnitude(name, wave, energy_flux(photons, wave)))
 
 
 def with_target(

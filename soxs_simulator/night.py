@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .camera_stars import star_field, write_catalogue
+from .camera_fields import stars_of
+from .camera_stars import write_catalogue
 from .exposure import Exposure, parse_start
 from .frames import Run, SourceFactory
 from .observations import FLEXURE_PX, lamp_set
@@ -143,4 +144,5 @@ def _write_catalogues(out: Path, run: Run, plans: list[Exposure]) -> None:
         path = out / f"refcat2_{plan.target}.csv"
         if plan.arm == "ACQ" and plan.frame_kind.on_sky and plan.target and not path.exists():
             pointing = plan.pointing
-            write_catalogue(path, star_field(run.seed, pointing.ra_deg, pointing.dec_deg), run.seed)
+            stars = stars_of(plan.target, run.seed, pointing.ra_deg, pointing.dec_deg)
+            write_catalogue(path, stars, run.seed)

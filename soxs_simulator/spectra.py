@@ -83,6 +83,12 @@ def photon_rate(flux_erg: ArrayLike, wave_nm: ArrayLike) -> Array:
     return watt_per_m2_nm * np.asarray(wave_nm, float) / _HC_J_NM
 
 
+def energy_flux(photons: ArrayLike, wave_nm: ArrayLike) -> Array:
+    """Energy in erg s-1 cm-2 nm-1 of photons per second, m2 and nm: the inverse of the above."""
+    joule_per_m2 = np.asarray(photons, float) * _HC_J_NM / np.asarray(wave_nm, float)
+    return joule_per_m2 * 1e7 * 1e-4
+
+
 def edges_of(centre: Array) -> Array:
     """Bin edges half-way between bin centres."""
     middle = 0.5 * (centre[1:] + centre[:-1])
