@@ -9,6 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 Image = NDArray[np.float32]
 
+# Error of the zero level of an exposure, and what is left of its pattern from class to class.
+_ZERO_ADU, _FLOOR_ADU = 0.5, 0.1
+# Relative error of a mean signal that nothing makes smaller.
+_FLOOR = 2e-5
+
 
 @dataclass(frozen=True)
 class Linearity:
@@ -84,6 +89,8 @@ class LinearityFit:
         The correction, its limit and the level up to which it was measured.
     errors : tuple of float
         Standard errors of the coefficients.
+    limit_error_adu : float
+        Standard error of the linearity limit; infinite where there is no limit.
     lamp : ndarray, shape (exposures,)
         Brightness of the lamp in each exposure relative to their mean.
     departure, residual : ndarray, shape (exposures, classes)
@@ -93,6 +100,7 @@ class LinearityFit:
 
     linearity: Linearity
     errors: tuple[float, ...]
+    limit_error_adu: float
     lamp: NDArray[np.float64]
     departure: NDArray[np.float64]
     residual: NDArray[np.float64]
@@ -192,10 +200,11 @@ def fit_linearity(
             f"found {np.count_nonzero(used.any(axis=1))}"
         )
     scale = float(np.max(moments.level[used]))
-    solution, covariance, lamp, rates = _solve(moments, used, degree, scale, lamp_stability)
-    coefficients = solution / scale ** np.arange(1, degree + 1)
-    errors = np.sqrt(np.diag(covariance)) / scale ** np.arange(1, degree + 1)
-    expected = rates * (moments.exptime_s * lamp)[:, None]
+    found = _solve(moments, used, degree, scale, lamp_stability)
+    units = scale ** np.arange(1, degree + 1)
+    coefficients = found.coefficients / units
+    errors = np.sqrt(np.diag(found.covariance)) / units
+    expected = found.rates * (moments.exptime_s * found.lamp)[:, None]
     corrected = moments.powers[..., 0] + moments.powers[..., 1:] @ coefficients
     with np.errstate(invalid="ignore", divide="ignore"):
         before = np.where(used, moments.powers[..., 0] / expected - 1, np.nan)
@@ -205,7 +214,10 @@ def fit_linearity(
         linearity_limit(coefficients, departure, scale),
         valid_to_adu=scale,
     )
-    return LinearityFit(linearity, tuple(float(e) for e in errors), lamp, before, after)
+    limit_error = _limit_error(linearity, found.covariance / np.outer(units, units))
+    return LinearityFit(
+        linearity, tuple(float(e) for e in errors), limit_error, found.lamp, before, after
+    )
 
 
 def fit_shortest(moments: Moments, degree: int, lamp_stability: float = 0.01) -> LinearityFit:
@@ -248,7 +260,14 @@ def fit_quadratic(
     both = (slope, 2 * slope**2)
     limit = linearity_limit(both, 0.01, fit.linearity.valid_to_adu)
     linearity = replace(fit.linearity, coefficients=both, limit_adu=limit)
-    return replace(fit, linearity=linearity, errors=(fit.errors[0], 4 * abs(slope) * fit.errors[0]))
+    gradient = np.array([1.0, 4 * slope])
+    covariance = np.outer(gradient, gradient) * fit.errors[0] ** 2
+    return replace(
+        fit,
+        linearity=linearity,
+        errors=tuple(float(e) for e in np.sqrt(np.diag(covariance))),
+        limit_error_adu=_limit_error(linearity, covariance),
+    )
 
 
 def linearity_limit(coefficients: ArrayLike, departure: float, highest: float) -> float:
@@ -262,43 +281,69 @@ def linearity_limit(coefficients: ArrayLike, departure: float, highest: float) -
     return float(signal[off.argmax()]) if off.any() else float("inf")
 
 
+def _limit_error(linearity: Linearity, covariance: NDArray) -> float:
+    """Standard error of the level at which the correction has a given size."""
+    level = linearity.limit_adu
+    if not np.isfinite(level):
+        return float("inf")
+    power = np.arange(1, len(covariance) + 1)
+    slope = np.sum(power * np.array(linearity.coefficients) * level ** (power - 1))
+    gradient = level**power
+    return float(np.sqrt(gradient @ covariance @ gradient) / max(abs(slope), 1e-300))
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Coefficients of the scaled signal with covariance, lamp of the exposures, class rates."""
+
+    coefficients: NDArray
+    covariance: NDArray
+    lamp: NDArray
+    rates: NDArray
+
+
 def _solve(
     moments: Moments, used: NDArray, degree: int, scale: float, stability: float
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Alternate linear solutions: coefficients, rates of the classes and the lamp's drift.
+) -> _Solution:
+    """Alternate linear solutions: coefficients, rates of the classes, lamp drifts, zero levels.
 
     The unknown drifts multiply the unknown rates, so that the product is made linear about the
-    last solution; four rounds are ample for drifts of a few per cent.
+    last solution; four rounds are ample for drifts of a few per cent. A zero level that is off by
+    a fraction of an ADU would, through the faint classes, pass for a drift of the lamp.
     """
     exposure, group = np.nonzero(used)
     n_exposures, n_groups = used.shape
-    time = moments.exptime_s[exposure] / moments.exptime_s.max()
+    longest = moments.exptime_s.max()
+    time = moments.exptime_s[exposure] / longest
     first = moments.powers[..., 0][used]
     higher = moments.powers[..., 1:][used] / scale ** np.arange(1, degree + 1)
-    weight = 1 / np.hypot(moments.error[used], 2e-5 * first)
-    rates = _class_means(first / time, group, n_groups)
-    drift = np.zeros(n_exposures)
+    weight = 1 / np.sqrt(moments.error[used] ** 2 + (_FLOOR * first) ** 2 + _FLOOR_ADU**2)
+    rates, drift = _class_means(first / time, group, n_groups), np.zeros(n_exposures)
+    lamp = slice(degree + n_groups, degree + n_groups + n_exposures)
+    zero = slice(lamp.stop, lamp.stop + n_exposures)
     rows = np.arange(len(first))
+    design = np.zeros((len(first) + 2 * n_exposures, zero.stop))
+    design[rows, :degree] = -higher * weight[:, None]
+    design[rows, zero.start + exposure] = weight
+    design[len(first) : -n_exposures, lamp] = np.eye(n_exposures) / stability
+    design[-n_exposures:, zero] = np.eye(n_exposures) / _ZERO_ADU
     for _ in range(4):
-        design = np.zeros((len(first) + n_exposures, degree + n_groups + n_exposures))
-        design[rows, :degree] = -higher * weight[:, None]
         design[rows, degree + group] = time * (1 + drift[exposure]) * weight
-        design[rows, degree + n_groups + exposure] = rates[group] * time * weight
-        design[len(first) :, degree + n_groups :] = np.eye(n_exposures) / stability
+        design[rows, lamp.start + exposure] = rates[group] * time * weight
         target = first + rates[group] * time * drift[exposure]
-        full = np.concatenate([target * weight, np.zeros(n_exposures)])
-        norm = np.maximum(np.linalg.norm(design, axis=0), 1e-30)
-        answer = np.linalg.lstsq(design / norm, full, rcond=1e-13)[0] / norm
-        rates, drift = answer[degree : degree + n_groups], answer[degree + n_groups :]
+        full = np.concatenate([target * weight, np.zeros(2 * n_exposures)])
+        answer, inverse = _least_squares(design, full, len(first) - degree - n_groups)
+        rates, drift = answer[degree : lamp.start], answer[lamp]
+    return _Solution(answer[:degree], inverse[:degree, :degree], 1 + drift, rates / longest)
+
+
+def _least_squares(design: NDArray, target: NDArray, freedom: int) -> tuple[NDArray, NDArray]:
+    """Solution and covariance, the latter as large as the scatter asks for."""
+    norm = np.maximum(np.linalg.norm(design, axis=0), 1e-30)
+    answer = np.linalg.lstsq(design / norm, target, rcond=1e-13)[0] / norm
     inverse = np.linalg.pinv((design / norm).T @ (design / norm)) / np.outer(norm, norm)
-    spread = full - design @ answer
-    factor = max(1.0, float(np.sum(spread**2) / max(len(first) - degree - n_groups, 1)))
-    return (
-        answer[:degree],
-        factor * inverse[:degree, :degree],
-        1 + drift,
-        rates / moments.exptime_s.max(),
-    )
+    spread = target - design @ answer
+    return answer, inverse * max(1.0, float(np.sum(spread**2) / max(freedom, 1)))
 
 
 def _class_means(values: NDArray, group: NDArray, number: int) -> NDArray:

@@ -190,10 +190,11 @@ be known. Series with frames missing are reduced with what is there, and QC SERI
         Qc("LIN DEV", "%", "largest departure as measured"),
         Qc("LIN RESID", "%", "rms departure after correction"),
         Qc("LIN LIMIT", "ADU", "departure of 1 %, or full"),
+        Qc("LIN LIMIT ERR", "ADU", "its standard error; 0 if it is full"),
         Qc("SATURATION", "ADU", "level of full pixels above zero"),
         Qc("LAMP DRIFT", "%", "rms drift of the lamp"),
         Qc("LEVELS NUM", "", "exposure times used", int),
-        Qc("SERIES OK", "", "T: complete and below saturation", bool),
+        Qc("SERIES OK", "", "T: complete, below saturation, limit known", bool),
         Qc("DEADPIX FRAC", "", "fraction of dead pixels"),
         Qc("HOTPIX FRAC", "", "fraction of hot pixels"),
         Qc("NOISYPIX FRAC", "", "fraction of noisy pixels"),
@@ -207,6 +208,8 @@ be known. Series with frames missing are reduced with what is there, and QC SERI
 
 # A larger share of saturated pixels in an exposure is worth a warning.
 SATURATED_FRACTION = 0.05
+# So is a linearity limit with a larger relative error.
+LIMIT_ERROR = 0.02
 
 
 class SoxsLingain(SoxsRecipe):
@@ -299,6 +302,12 @@ def response_qc(
         run.warning(f"{100 * worst:.1f} % of the pixels are saturated in the longest exposures")
     if response.fit.linearity.valid_to_adu < response.linearity.limit_adu:
         run.info("The series ends below the linearity limit, which is extrapolated")
+    limit_error = limit_error_adu(response)
+    uncertain = limit_error / response.linearity.limit_adu
+    if uncertain > LIMIT_ERROR:
+        run.warning(
+            f"The linearity limit is uncertain by {100 * uncertain:.1f} %: too few levels of light"
+        )
     qc = {
         "GAIN": gain.gain_e_per_adu,
         "GAIN ERR": gain.gain_error,
@@ -306,13 +315,20 @@ def response_qc(
         "LIN DEV": 100 * float(np.nanmax(np.abs(fit.departure))),
         "LIN RESID": 100 * float(np.sqrt(np.nanmean(fit.residual**2))),
         "LIN LIMIT": response.linearity.limit_adu,
+        "LIN LIMIT ERR": limit_error,
         "SATURATION": response.linearity.saturation_adu,
         "LAMP DRIFT": 100 * float(np.std(fit.lamp)),
         "LEVELS NUM": len({level.exptime_s for level in found.levels}),
-        "SERIES OK": not incomplete and worst <= SATURATED_FRACTION,
+        "SERIES OK": not incomplete and worst <= SATURATED_FRACTION and uncertain <= LIMIT_ERROR,
     }
     declared = {item.name for item in DECLARATION.qc_of(run.arm.name)}
     return qc | ({"PHOTON FACTOR": gain.photon_factor} if "PHOTON FACTOR" in declared else {})
+
+
+def limit_error_adu(response: DetectorResponse) -> float:
+    """Standard error of the linearity limit; 0 where pixels are full before."""
+    fit = response.fit
+    return 0.0 if response.linearity.limit_adu < fit.linearity.limit_adu else fit.limit_error_adu
 
 
 def transfer_table(response: DetectorResponse) -> Table:

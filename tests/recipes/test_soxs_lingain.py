@@ -102,8 +102,10 @@ def test_linearity_is_corrected_to_two_permille(arm, reduced):
     assert np.abs(ratio - 1).max() < 0.002
     if arm == "NIR":
         expected = 0.01 / beta / gain * 0.99
-        # Four levels; the usual seven give 0.1 %, and 2 % is tested on classes of known response.
-        assert products.linearity.limit_adu == pytest.approx(expected, rel=0.04)
+        assert products.linearity.limit_adu == pytest.approx(expected, rel=0.02)
+        error = products.qc["ESO QC LIN LIMIT ERR"]
+        assert error < 0.01 * expected
+        assert abs(products.linearity.limit_adu - expected) < 3 * error
 
 
 @pytest.mark.parametrize("arm", ["VIS", "NIR"])
