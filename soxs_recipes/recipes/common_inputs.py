@@ -31,6 +31,15 @@ MASTER_DARK_NIR = Input(
     arms=("NIR",),
     match=SAME_READOUT,
 )
+MASTER_DARK_ACQ = Input(
+    "MASTER_DARK_ACQ",
+    "dark that is subtracted, scaled to the exposure time",
+    Kind.CALIB,
+    minimum=0,
+    maximum=1,
+    arms=("ACQ",),
+    match=SAME_READOUT,
+)
 MASTER_FLAT = Input(
     "MASTER_FLAT_{arm}",
     "pixel response that frames are divided by",
@@ -67,6 +76,7 @@ CALIBRATIONS = (
     MASTER_BIAS_VIS,
     MASTER_BIAS_ACQ,
     MASTER_DARK_NIR,
+    MASTER_DARK_ACQ,
     BP_MAP,
     LINEARITY_TAB,
     GAIN_TAB,

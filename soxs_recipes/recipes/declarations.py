@@ -35,6 +35,7 @@ class Setting(Enum):
     READ_MODE = "read mode"
     EXPTIME = "exposure time"
     SLIT = "slit"
+    FILTER = "filter"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,8 @@ def read_calibrations(run: Run) -> Calibrations:
 
     found = Calibrations(
         bias=given(inputs.MASTER_BIAS_VIS, plane) or given(inputs.MASTER_BIAS_ACQ, plane),
-        dark=given(inputs.MASTER_DARK_NIR, _read_dark),
+        dark=given(inputs.MASTER_DARK_NIR, _read_dark)
+        or given(inputs.MASTER_DARK_ACQ, _read_dark_rate),
         bad_pixels=given(inputs.BP_MAP, read_bad_pixels),
         linearity=given(inputs.LINEARITY_TAB, read_linearity),
         gain=given(inputs.GAIN_TAB, read_gain),
@@ -74,3 +75,11 @@ def _read_dark(path: Path) -> Dark:
     with open_fits(path) as hdus:
         unit = str(hdus["FLUX"].header.get("BUNIT", ""))
     return Dark(frame, float(header.get("EXPTIME", 0.0)), unit.replace(" ", "").endswith("/s"))
+
+
+def _read_dark_rate(path: Path) -> Dark:
+    """Read the dark of a CCD, whose signal grows in proportion to the time."""
+    dark = _read_dark(path)
+    if dark.is_rate or not dark.exptime_s > 0:
+        return dark
+    return replace(dark, frame=dark.frame.times(1 / dark.exptime_s), is_rate=True)

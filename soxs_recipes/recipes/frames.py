@@ -21,6 +21,7 @@ from soxs_recipes.errors import (
     UnknownTagError,
     UnreadableFrameError,
 )
+from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.instrument.arm import Arm
 from soxs_recipes.instrument.classification import SLIT_KEYWORDS, classify
 from soxs_recipes.instrument.detector import Header, Readout
@@ -151,6 +152,8 @@ def setting(frame: InputFrame, which: Setting) -> object:
         return readout.read_mode or None
     if which is Setting.EXPTIME:
         return readout.exptime_s
+    if which is Setting.FILTER:
+        return frame.header.get(kw.ACQ_FILTER)
     return frame.header.get(SLIT_KEYWORDS.get(frame.arm.name, ""))
 
 

@@ -25,6 +25,7 @@ _SETTING_CARDS = MappingProxyType(
         Setting.BINNING: MappingProxyType({"VIS": (kw.BIN_X, kw.BIN_Y)}),
         Setting.READ_MODE: MappingProxyType({"VIS": (kw.READ_MODE_NAME,)}),
         Setting.SLIT: MappingProxyType({arm: (card,) for arm, card in SLIT_KEYWORDS.items()}),
+        Setting.FILTER: MappingProxyType({"ACQ": (kw.ACQ_FILTER,)}),
     }
 )
 
