@@ -229,11 +229,18 @@ def _spots(
 ) -> Spots:
     """Fit the spots; beside other pinholes the stamps are narrow across dispersion."""
     many = len(search.slit_arcsec) > 1
-    across = 2 if many else 4
+    across = int(np.clip(_pinhole_step_px(guess, search) // 2, 1, 2)) if many else 4
     half = (across, 4) if guess.dispersion_axis == "x" else (4, across)
     stamps = cut_stamps(frame, images.x, images.y, 1, half)
     spots = fit_spots(stamps)
     return fit_spots(without_neighbours(stamps, spots)) if many else spots
+
+
+def _pinhole_step_px(guess: DispersionSolution, search: LineSearch) -> float:
+    """Distance of neighbouring pinholes on the detector."""
+    _, _, x_slit, y_slit = guess.jacobian(guess.orders, guess.range_nm.mean(axis=1))
+    scale = np.min(np.abs(guess.across(x_slit, y_slit)))
+    return float(scale * np.min(np.diff(np.sort(search.slit_arcsec))))
 
 
 def _usual_width(spots: Spots) -> Mask:

@@ -84,7 +84,7 @@ class Spots:
     fwhm_x_px, fwhm_y_px : ndarray
         Full width at half maximum, the pixel's own width included.
     flux, snr : ndarray
-        Volume, in the unit of the frame, and amplitude over its error.
+        Volume, in the unit of the frame, and amplitude over its error with the shape known.
     background : ndarray
         Level under the spot, per pixel.
     bad : ndarray of bool
@@ -332,8 +332,8 @@ def _as_spots(stamps: Stamps, parameters: Array, good: Mask) -> Spots:
     core = good[stamps.core]
     usable = _sane(parameters) & (core.sum(axis=(1, 2)) >= 6)
     usable &= good.mean(axis=(1, 2)) > _LEAST_GOOD
-    error = np.full(parameters.shape, np.nan)
-    error[usable] = _errors(stamps.select(usable), parameters[usable], good[usable])
+    error, alone = np.full((2, *parameters.shape), np.nan)
+    error[usable], alone[usable] = _errors(stamps.select(usable), parameters[usable], good[usable])
     height, x, y, sd_x, sd_y, background = np.where(usable, parameters.T, np.nan)
     return Spots(
         x=stamps.x + x,
@@ -343,16 +343,16 @@ def _as_spots(stamps: Stamps, parameters: Array, good: Mask) -> Spots:
         fwhm_x_px=FWHM_OF_SD * np.sqrt(sd_x**2 + _PIXEL_VARIANCE),
         fwhm_y_px=FWHM_OF_SD * np.sqrt(sd_y**2 + _PIXEL_VARIANCE),
         flux=2 * np.pi * height * sd_x * sd_y,
-        snr=height / error[:, 0],
+        snr=height / alone[:, 0],
         background=background,
         bad=~core.all(axis=(1, 2)),
     )
 
 
-def _errors(stamps: Stamps, parameters: Array, good: Mask) -> Array:
-    """Standard errors of the parameters."""
+def _errors(stamps: Stamps, parameters: Array, good: Mask) -> tuple[Array, Array]:
+    """Standard errors of the parameters, and those that each would have with the others known."""
     model, slopes = _model(parameters, stamps.offsets)
     weight = good / _variance(stamps, model)
     pixels = model.shape[1] * model.shape[2]
     flat = slopes.reshape(len(slopes), _PARAMETERS, pixels)
-    return standard_errors(flat, weight.reshape(len(weight), pixels))[0]
+    return standard_errors(flat, weight.reshape(len(weight), pixels))
