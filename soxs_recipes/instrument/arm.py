@@ -74,6 +74,11 @@ class Arm(ABC):
     line_tilts : tuple of float
         Range of the tilts of sky and arc lines: pixels along the dispersion per pixel along the
         slit.
+    pinholes_arcsec : tuple of float
+        Slit positions of the holes of the multi-pinhole mask.
+    arc_strengths : tuple of float
+        log10 of the listed strength of the faintest arc lines that are measured, and of those
+        that show where the spectral format has drifted to.
     """
 
     name: ClassVar[str]
@@ -82,6 +87,8 @@ class Arm(ABC):
     exptime_keywords: ClassVar[tuple[str, ...]] = (kw.EXPTIME,)
     temperature_keywords: ClassVar[Mapping[str, str]] = MappingProxyType({})
     line_tilts: ClassVar[tuple[float, float]] = (0.0, 0.0)
+    pinholes_arcsec: ClassVar[tuple[float, ...]] = ()
+    arc_strengths: ClassVar[tuple[float, float]] = (0.0, 0.0)
 
     def readout(self, header: Header) -> Readout:
         """How a frame of this arm was read.
