@@ -164,13 +164,23 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         run = self._prepare(frameset, settings)
         here = Path.cwd()
         with scratch_directory(here) as scratch:
-            results = list(self.process(run))
+            results = [*self.process(run), *self._page(run)]
             written = self._write_all(run, results, scratch)
             for path in publish(scratch, here, [name for name, _ in written]):
                 run.warning(f"{path.name} was made from other raw files and has been replaced")
         return cpl.ui.FrameSet(
             [product_frame(name, result.tag(run), result.draw is None) for name, result in written]
         )
+
+    def _page(self, run: Run) -> list[Result]:
+        """Return the quality-control page, if it is asked for."""
+        from functools import partial
+
+        from soxs_recipes.qc.pages import draw_page
+
+        if self.declaration.joint or not run.settings.plots:
+            return []
+        return [drawn(self.declaration.page, partial(draw_page, run.recipe))]
 
     def _write_all(
         self, run: Run, results: Sequence[Result], scratch: Path

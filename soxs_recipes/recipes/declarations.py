@@ -244,6 +244,10 @@ class Parameter:
         return f"{self.help}{unit}" + (f" ('auto' is {defaults})" if defaults else "")
 
 
+PLOTS = Parameter("plots", False, "Whether a quality-control page is drawn")
+"""Taken by every recipe of single arms."""
+
+
 @dataclass(frozen=True)
 class Qc:
     """A quality-control parameter, written as ``ESO QC <name>``.
@@ -309,6 +313,22 @@ class Declaration:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", (*self.inputs, QC_RANGES))
+        if not self.joint:
+            object.__setattr__(self, "parameters", (*self.parameters, PLOTS))
+            object.__setattr__(self, "products", (*self.products, self.page))
+
+    @property
+    def page(self) -> Product:
+        """The quality-control page."""
+        stem = self.name.removeprefix("soxs_").upper()
+        return Product(
+            f"QC_{stem}_{{arm}}",
+            "quality-control page, a picture",
+            (),
+            any(item.per_observation for item in self.products),
+            on_request=True,
+            suffix=".png",
+        )
 
     @property
     def main_input(self) -> Input:

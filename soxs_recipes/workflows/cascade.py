@@ -93,7 +93,9 @@ class Step:
     def products(self) -> tuple[str, ...]:
         """Tags of its products."""
         return tuple(
-            item.tag_of(self.arm) for item in self.declaration.products if self._takes(item)
+            item.tag_of(self.arm)
+            for item in self.declaration.products
+            if self._takes(item) and not item.on_request
         )
 
     @property
