@@ -1,0 +1,79 @@
+"""Factors along the slit that data show against a model: of the slit, or of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+
+_BIN = 0.15
+_REACH = 9.0
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Factors on a model at equidistant positions.
+
+    Attributes
+    ----------
+    position, relative : ndarray
+        Position (slit position in arcsec, or distance from an object in its FWHM) and factor; 1
+        where it is not known.
+    error : ndarray
+        Standard error of the factor.
+    """
+
+    position: Array
+    relative: Array
+    error: Array
+
+    @classmethod
+    def one(cls) -> Factors:
+        """Return factors of 1."""
+        centre = _centres()
+        return cls(centre, np.ones_like(centre), np.zeros_like(centre))
+
+    def at(self, position: Array32) -> Array32:
+        """Interpolate."""
+        scaled = (position + np.float32(_REACH)) / np.float32(_BIN)
+        scaled = np.clip(scaled - np.float32(0.5), 0, len(self.relative) - 1.001)
+        cell = scaled.astype(np.intp)
+        table = self.relative.astype(np.float32)
+        return table[cell] + (scaled - cell) * (table[cell + 1] - table[cell])
+
+
+def measure_factors(
+    orders: Iterable[tuple[Array32, Array32, Array32, Array32]], usual: float
+) -> Factors:
+    """Measure factors as the ratio of data to model.
+
+    Parameters
+    ----------
+    orders : iterable of tuples of ndarrays
+        For each order position, data, model, and weight (inverse variance, 0 to leave a pixel
+        out).
+    usual : float
+        Departure from 1 that is usual; what is measured worse counts less.
+    """
+    centre = _centres()
+    above, below = np.zeros_like(centre), np.zeros_like(centre)
+    for position, data, model, weight in orders:
+        cell = ((position + np.float32(_REACH)) / np.float32(_BIN)).astype(np.intp)
+        cell = np.clip(cell, 0, len(centre) - 1).ravel()
+        common = weight * model
+        above += np.bincount(cell, (common * data).ravel(), len(centre))
+        below += np.bincount(cell, (common * model).ravel(), len(centre))
+    known = below > 0
+    error = np.where(known, 1 / np.sqrt(np.where(known, below, 1.0)), np.inf)
+    departure = np.where(known, above / np.where(known, below, 1.0) - 1, 0.0)
+    trusted = usual**2 / (usual**2 + error**2)
+    return Factors(centre, 1 + trusted * departure, trusted * np.minimum(error, 1.0))
+
+
+def _centres() -> Array:
+    return np.arange(-_REACH, _REACH, _BIN) + _BIN / 2

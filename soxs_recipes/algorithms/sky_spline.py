@@ -1,0 +1,259 @@
+"""Weighted least squares for splines in wavelength times functions of the slit position.
+
+The light of an order is ``sum_k f_k(pixel) sum_j c_jk B_j(column)`` with cubic B-splines of equal
+knots (Kelson 2003, PASP 115, 688): pixels are used where they are, so that the tilt of the slit's
+image samples lines finer than the pixels do. Unknowns of neighbouring knots alone are coupled;
+the normal equations are a band.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+Ints = NDArray[np.int_]
+
+SPLINES = 4
+"""Number of cubic B-splines that are not zero at a point."""
+
+_B_SPLINE = np.array([[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]) / 6
+# Differences of neighbouring unknowns are held to zero with this share of the weight of the data
+# there, and of all data where there are none: it decides only where no datum does.
+_SMOOTHNESS, _FLOOR = 1e-5, 1e-9
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Pixels sorted into the intervals between knots, each interval filled up to one number.
+
+    Attributes
+    ----------
+    place : ndarray of int, shape (intervals, capacity)
+        Which of the pixels stands here.
+    filled : ndarray of bool, shape (intervals, capacity)
+        Where a pixel stands at all.
+    splines : ndarray of float32, shape (intervals, capacity, 4)
+        The four B-splines of the interval at the pixel.
+    """
+
+    place: Ints
+    filled: NDArray[np.bool_]
+    splines: Array32
+
+    @property
+    def knots(self) -> int:
+        """Number of unknowns per function of the slit position."""
+        return len(self.place) + SPLINES - 1
+
+
+@dataclass(frozen=True)
+class SplineFit:
+    """Solution of the normal equations.
+
+    Attributes
+    ----------
+    coef : ndarray, shape (knots, functions)
+        Factors of the B-splines.
+    covariance : ndarray or None, shape (intervals, 4 * functions, 4 * functions)
+        Covariance of the unknowns of each interval, ordered by knot, then function.
+    """
+
+    coef: Array
+    covariance: Array | None = None
+
+
+def pack(column: Array32, step: float) -> Packing:
+    """Sort pixels into intervals of a knot distance.
+
+    Parameters
+    ----------
+    column : ndarray, shape (n,)
+        Coordinate of the pixels along dispersion.
+    step : float
+        Distance of knots.
+    """
+    scaled = (column - column.min()) / np.float32(step)
+    interval = scaled.astype(np.int32)
+    count = np.bincount(interval)
+    sort = np.argsort(interval, kind="stable")
+    first = np.cumsum(count) - count
+    rank = np.arange(len(column)) - np.repeat(first, count)
+    shape = (len(count), int(count.max()))
+    place = np.zeros(shape, np.int64)
+    filled = np.zeros(shape, bool)
+    place[interval[sort], rank] = sort
+    filled[interval[sort], rank] = True
+    part = (scaled - interval)[place]
+    powers = np.stack([np.ones_like(part), part, part**2, part**3], axis=-1)
+    return Packing(place, filled, powers @ _B_SPLINE.T.astype(np.float32))
+
+
+def design(packing: Packing, functions: Array32) -> Array32:
+    """Products of B-splines and functions, shape (intervals, capacity, 4 * functions).
+
+    Parameters
+    ----------
+    packing : Packing
+        The pixels.
+    functions : ndarray, shape (intervals, capacity, functions)
+        Functions of the slit position at the packed pixels.
+    """
+    product = packing.splines[..., :, None] * functions[..., None, :]
+    return product.reshape(*packing.place.shape, -1)
+
+
+def fit(
+    matrix: Array32, values: Array32, weights: Array32, functions: int, errors: bool = False
+) -> SplineFit:
+    """Solve for the factors of the B-splines.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (intervals, capacity, 4 * functions)
+        See `design`.
+    values, weights : ndarray, shape (intervals, capacity)
+        Data and inverse variances; 0 leaves a pixel out.
+    functions : int
+        Number of functions of the slit position.
+    errors : bool
+        Whether the covariance is wanted.
+    """
+    weighted = np.swapaxes(matrix * weights[..., None], 1, 2)
+    band = _banded((weighted @ matrix).astype(float), functions)
+    right = _summed((weighted @ values[..., None])[..., 0].astype(float), functions)
+    _smooth(band)
+    coef = solveh_banded(_lapack(band), right.ravel(), lower=True, check_finite=False)
+    covariance = selected_inverse(band) if errors else None
+    return SplineFit(coef.reshape(right.shape), covariance)
+
+
+def evaluate(matrix: Array32, coef: Array) -> Array32:
+    """Value at the packed pixels, shape (intervals, capacity)."""
+    return (matrix @ _windows(coef).astype(np.float32)[..., None])[..., 0]
+
+
+def variance(matrix: Array32, covariance: Array) -> Array32:
+    """Variance of the value at the packed pixels, shape (intervals, capacity)."""
+    return ((matrix @ covariance.astype(np.float32)) * matrix).sum(axis=-1)
+
+
+def _windows(coef: Array) -> Array:
+    """Unknowns of each interval, shape (intervals, 4 * functions)."""
+    intervals = len(coef) - SPLINES + 1
+    return np.stack([coef[k : k + intervals] for k in range(SPLINES)], axis=1).reshape(
+        intervals, -1
+    )
+
+
+def _summed(parts: Array, functions: int) -> Array:
+    """Right-hand side by knot, from that of every interval."""
+    intervals = len(parts)
+    parts = parts.reshape(intervals, SPLINES, functions)
+    total = np.zeros((intervals + SPLINES - 1, functions))
+    for k in range(SPLINES):
+        total[k : k + intervals] += parts[:, k]
+    return total
+
+
+def _banded(parts: Array, functions: int) -> Array:
+    """Blocks ``band[d, j]`` that couple knot j + d with knot j, from those of every interval."""
+    intervals = len(parts)
+    parts = parts.reshape(intervals, SPLINES, functions, SPLINES, functions)
+    band = np.zeros((SPLINES, intervals + SPLINES - 1, functions, functions))
+    for j in range(SPLINES):
+        for d in range(SPLINES - j):
+            band[d, j : j + intervals] += parts[:, j + d, :, j, :]
+    return band
+
+
+def _smooth(band: Array) -> None:
+    """Add the penalty on differences of neighbouring unknowns, of each function for itself."""
+    own = np.arange(band.shape[2])
+    weight = np.einsum("jkk->jk", band[0]).copy()
+    scale = _SMOOTHNESS * np.minimum(weight[1:], weight[:-1]) + _FLOOR * weight.mean(axis=0)
+    band[0][1:, own, own] += scale
+    band[0][:-1, own, own] += scale
+    band[1][:-1, own, own] -= scale
+
+
+def _lapack(band: Array) -> Array:
+    """Lower diagonals of the matrix as LAPACK wants them."""
+    reach, knots, functions, _ = band.shape
+    lower = np.zeros((reach * functions, knots, functions))
+    for d in range(reach):
+        for row in range(functions):
+            for column in range(functions):
+                diagonal = d * functions + row - column
+                if diagonal >= 0:
+                    lower[diagonal, :, column] = band[d, :, row, column]
+    return lower.reshape(reach * functions, -1)
+
+
+def selected_inverse(band: Array) -> Array:
+    """Blocks of the inverse of a banded matrix that lie within its band.
+
+    The knots are taken four by four, which makes the matrix block-tridiagonal; its inverse is
+    found by elimination forwards and substitution backwards (Takahashi et al. 1973).
+
+    Parameters
+    ----------
+    band : ndarray, shape (4, knots, functions, functions)
+        Blocks of the lower band.
+
+    Returns
+    -------
+    ndarray, shape (intervals, 4 * functions, 4 * functions)
+    """
+    diagonal, below = _tridiagonal(band)
+    groups = len(diagonal)
+    factor = np.empty_like(below)
+    inverse = np.empty_like(diagonal)
+    inverse[0] = np.linalg.inv(diagonal[0])
+    for g in range(1, groups):
+        factor[g - 1] = below[g - 1] @ inverse[g - 1]
+        inverse[g] = np.linalg.inv(diagonal[g] - factor[g - 1] @ below[g - 1].T)
+    beside = np.empty_like(below)
+    for g in range(groups - 2, -1, -1):
+        beside[g] = -inverse[g + 1] @ factor[g]
+        inverse[g] -= factor[g].T @ beside[g]
+    return _interval_blocks(inverse, beside, band.shape[1], band.shape[2])
+
+
+def _tridiagonal(band: Array) -> tuple[Array, Array]:
+    """Group knots four by four; the last group is filled up with ones."""
+    reach, knots, functions, _ = band.shape
+    groups = -(-knots // reach)
+    wide = np.zeros((2 * groups, reach, functions, reach, functions))
+    padded = np.zeros((reach, groups * reach, functions, functions))
+    padded[:, :knots] = band
+    padded[0, knots:] = np.eye(functions)
+    diagonal, below = wide[:groups], wide[groups:]
+    for j in range(reach):
+        for d in range(reach):
+            block = padded[d, j::reach]
+            target, row = (diagonal, j + d) if j + d < reach else (below, j + d - reach)
+            target[:, row, :, j, :] = block
+            if target is diagonal and d:
+                target[:, j, :, row, :] = np.swapaxes(block, 1, 2)
+    size = reach * functions
+    return diagonal.reshape(groups, size, size), below.reshape(groups, size, size)[:-1]
+
+
+def _interval_blocks(inverse: Array, beside: Array, knots: int, functions: int) -> Array:
+    """Cut the block of every interval of four knots out of the inverse's band."""
+    groups, size = inverse.shape[:2]
+    full = np.zeros((groups, 2 * size, 2 * size))
+    full[:, :size, :size] = inverse
+    full[:-1, size:, :size] = beside
+    full[:-1, :size, size:] = np.swapaxes(beside, 1, 2)
+    full[:-1, size:, size:] = inverse[1:]
+    result = np.empty((SPLINES, groups, size, size))
+    for j in range(SPLINES):
+        start = j * functions
+        result[j] = full[:, start : start + size, start : start + size]
+    return np.swapaxes(result, 0, 1).reshape(-1, size, size)[: knots - SPLINES + 1]
