@@ -28,6 +28,7 @@ COMMANDS = (
     Command("simulate", "make raw frames with known truth", "soxs_simulator.cli"),
     Command("esorex", "build the EsoRex plugins, say where they are", "soxs_recipes.esorex.cli"),
     Command("reflex", "install the EsoReflex workflow", "soxs_recipes.workflows.cli"),
+    Command("phase3", "check products for ESO, pack them", "soxs_recipes.products.phase3_cli"),
     Command("calib", "check the static calibrations", "soxs_recipes.calib_check"),
     Command(
         "plugin-dir",
