@@ -185,6 +185,13 @@ def fit_lines(
     return best
 
 
+def pinhole_step_px(solution: DispersionSolution, slit_arcsec: Array) -> float:
+    """Smallest distance of neighbouring pinholes on the detector, at the middle of an order."""
+    _, _, x_slit, y_slit = solution.jacobian(solution.orders, solution.range_nm.mean(axis=1))
+    scale = np.min(np.abs(solution.across(x_slit, y_slit)))
+    return float(scale * np.min(np.diff(np.sort(slit_arcsec))))
+
+
 def line_sample(measured: MeasuredLines, guess: DispersionSolution) -> LineSample:
     """Detected lines with errors that include those of the listed wavelengths."""
     images, spots = measured.images, measured.spots
@@ -229,18 +236,11 @@ def _spots(
 ) -> Spots:
     """Fit the spots; beside other pinholes the stamps are narrow across dispersion."""
     many = len(search.slit_arcsec) > 1
-    across = int(np.clip(_pinhole_step_px(guess, search) // 2, 1, 2)) if many else 4
+    across = int(np.clip(pinhole_step_px(guess, search.slit_arcsec) // 2, 1, 2)) if many else 4
     half = (across, 4) if guess.dispersion_axis == "x" else (4, across)
     stamps = cut_stamps(frame, images.x, images.y, 1, half)
     spots = fit_spots(stamps)
     return fit_spots(without_neighbours(stamps, spots)) if many else spots
-
-
-def _pinhole_step_px(guess: DispersionSolution, search: LineSearch) -> float:
-    """Distance of neighbouring pinholes on the detector."""
-    _, _, x_slit, y_slit = guess.jacobian(guess.orders, guess.range_nm.mean(axis=1))
-    scale = np.min(np.abs(guess.across(x_slit, y_slit)))
-    return float(scale * np.min(np.diff(np.sort(search.slit_arcsec))))
 
 
 def _usual_width(spots: Spots) -> Mask:

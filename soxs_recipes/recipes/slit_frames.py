@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import MissingInputError, SettingMismatchError
@@ -58,7 +59,12 @@ def chosen_input(run: Run, items: Sequence[Input]) -> Input:
 
 
 def full_solution(run: Run, shape: tuple[int, int]) -> DispersionSolution:
-    """Return the solution among the frames, for trimmed frames of a shape.
+    """Return the solution among the frames; see `solution_of_shape`."""
+    return solution_of_shape(run.inputs.one(DISP_TAB_2D).path, shape)
+
+
+def solution_of_shape(path: Path, shape: tuple[int, int]) -> DispersionSolution:
+    """Read a solution for trimmed frames of a shape.
 
     Raises
     ------
@@ -67,12 +73,11 @@ def full_solution(run: Run, shape: tuple[int, int]) -> DispersionSolution:
     """
     from soxs_recipes.products.dispersion_tables import read_dispersion_table
 
-    file = run.inputs.one(DISP_TAB_2D)
-    solution = read_dispersion_table(file.path)
+    solution = read_dispersion_table(path)
     if solution.shape != shape:
         raise SettingMismatchError(
             "The dispersion solution is of another binning than the frame",
-            file=file.path,
+            file=path,
             expected="for {1} x {0} pixels".format(*shape),
             found="for {1} x {0} pixels".format(*solution.shape),
             remedy="give the solution of frames with the same binning",
