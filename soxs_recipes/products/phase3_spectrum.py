@@ -20,7 +20,7 @@ Card = tuple[bool | int | float | str, str]
 
 EXTENSION = "SPECTRUM"
 ERG = "erg.s**(-1).cm**(-2).angstrom**(-1)"
-COUNT_RATE = "electron.s**(-1).nm**(-1)"
+COUNT_RATE = "ct.s**(-1).nm**(-1)"
 CATEGORY, CATEGORY_2D = "SCIENCE.SPECTRUM", "ANCILLARY.2DSPECTRUM"
 
 
@@ -104,7 +104,7 @@ COLUMNS = (
         "transmission of the telluric lines",
         "phys.transmission;obs.atmos",
     ),
-    SdpColumn("COUNTS", "f4", "electron", "electrons in the bin, all orders", "phot.count;em.wl"),
+    SdpColumn("COUNTS", "f4", "ct", "electrons in the bin, all orders", "phot.count;em.wl"),
     SdpColumn(
         "ERR_SYS",
         "f4",
@@ -129,7 +129,7 @@ class SdpSpectrum:
     columns : mapping of str to ndarray
         FLUX, ERR and QUAL, and any other of `COLUMNS`; those that are missing become NaN.
     is_calibrated : bool
-        Whether the flux is erg s-1 cm-2 Angstrom-1 (else electron s-1 nm-1).
+        Whether the flux is erg s-1 cm-2 Angstrom-1 (else counts s-1 nm-1, of one electron each).
     is_air : bool
         Whether wavelengths are in air.
     is_telluric_corrected : bool
@@ -259,7 +259,7 @@ def primary_cards(spectrum: SdpSpectrum, observation: Observation) -> dict[str, 
         ),
         "CONTNORM": (False, "T if normalised to the continuum"),
         "TOT_FLUX": (False, "T if all of the source's flux was captured"),
-        "FLUXERR": (error, "[%] Error of the flux scale, -1 no scale, -2 unknown"),
+        "FLUXERR": (error, "[%] Flux scale error; -1 none, -2 unknown"),
         "EXT_OBJ": (False, "T if extended"),
         "WAVELMIN": (low, "[nm] Minimum wavelength"),
         "WAVELMAX": (high, "[nm] Maximum wavelength"),

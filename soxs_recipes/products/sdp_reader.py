@@ -37,7 +37,7 @@ def read_sdp(path: str | Path) -> QTable:
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
         if not tables or len(tables[0].data) != 1:
             raise ValueError(f"{path} holds no spectrum of one row")
-        row = QTable.read(tables[0])
+        row = QTable.read(tables[0], mask_invalid=False)
         meta = {**dict(hdus[0].header), **dict(tables[0].header)}
     table = QTable({name: row[name][0] for name in row.colnames})
     table.meta = {key: value for key, value in meta.items() if key}
