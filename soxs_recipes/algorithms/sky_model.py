@@ -82,6 +82,34 @@ class SkySettings:
 
 
 @dataclass(frozen=True)
+class SkySpectrum:
+    """Sky of one order, for places where it was not fitted.
+
+    Attributes
+    ----------
+    first, step : float
+        First knot and distance of knots along dispersion, px.
+    coef : ndarray, shape (knots, 2)
+        Splines of the even sky and of its slope along the slit.
+    illumination : Factors
+        Illumination along the slit.
+    """
+
+    first: float
+    step: float
+    coef: NDArray[np.float64]
+    illumination: Factors
+
+    def at(self, strip: SlitStrip) -> Array32:
+        """Electrons in the pixels of a strip."""
+        slope = strip.slit_arcsec / np.float32(_SLIT_SCALE_ARCSEC)
+        even, tilted = np.moveaxis(
+            sky_spline.curves(self.coef, self.first, self.step, strip.column), -1, 0
+        )
+        return (even + tilted * slope) * strip.area * self.illumination.at(strip.slit_arcsec)
+
+
+@dataclass(frozen=True)
 class SkyModel:
     """The sky in the pixels of a frame; 0 outside the orders.
 
@@ -97,8 +125,8 @@ class SkyModel:
         Pixels that entered the last fit.
     objects : tuple of SlitObject
         Objects that were fitted with the sky.
-    illumination : Factors
-        Illumination along the slit.
+    spectra : tuple of SkySpectrum
+        The sky by order.
     """
 
     flux: Image
@@ -107,7 +135,7 @@ class SkyModel:
     covered: Mask
     used: Mask
     objects: tuple[SlitObject, ...]
-    illumination: Factors
+    spectra: tuple[SkySpectrum, ...]
 
     def subtracted(self, frame: DetectorFrame) -> DetectorFrame:
         """Return the frame without sky, the model's error included in its own."""
@@ -149,6 +177,7 @@ class _State:
     variance: Array32
     weight: Array32
     model_variance: Array32 | None = None
+    spectrum: SkySpectrum | None = None
 
 
 def fit_sky(
@@ -259,7 +288,9 @@ def _refit(
     variance = _pixel_variance(order, sky + light, light, settings)
     if last:
         error = sky_spline.variance(sky_matrix, fit.covariance)
-        return _State(sky, objects, variance, state.weight, error)
+        coef = fit.coef[:, :_SKY_FUNCTIONS]
+        spectrum = SkySpectrum(order.packing.first, settings.knot_px, coef, lit)
+        return _State(sky, objects, variance, state.weight, error, spectrum)
     allowed = variance + (np.float32(settings.object_error) * light) ** 2
     near = (order.flux - sky - light) ** 2 < np.float32(settings.kappa**2) * allowed
     return _State(sky, objects, variance, _usable(near / allowed, order.good))
@@ -313,8 +344,10 @@ def _last(
     """Fit once more with the illumination, and put the model on the frame."""
     planes = [np.zeros(frame.shape, np.float32) for _ in range(3)]
     covered, used = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
+    spectra = []
     for order, before in fitted:
         state = _refit(order, before, lit, settings, last=True)
+        spectra.append(state.spectrum)
         filled = order.packing.filled
         place = order.place[filled]
         values = (state.sky, state.model_variance, state.variance)
@@ -322,4 +355,4 @@ def _last(
             plane.reshape(-1)[place] = value[filled]
         covered.reshape(-1)[place] = True
         used.reshape(-1)[place] = state.weight[filled] > 0
-    return SkyModel(planes[0], planes[1], planes[2], covered, used, objects, lit)
+    return SkyModel(planes[0], planes[1], planes[2], covered, used, objects, tuple(spectra))

@@ -39,11 +39,14 @@ class Packing:
         Where a pixel stands at all.
     splines : ndarray of float32, shape (intervals, capacity, 4)
         The four B-splines of the interval at the pixel.
+    first : float
+        Coordinate of the first knot.
     """
 
     place: Ints
     filled: NDArray[np.bool_]
     splines: Array32
+    first: float = 0.0
 
     @property
     def knots(self) -> int:
@@ -88,9 +91,33 @@ def pack(column: Array32, step: float) -> Packing:
     filled = np.zeros(shape, bool)
     place[interval[sort], rank] = sort
     filled[interval[sort], rank] = True
-    part = (scaled - interval)[place]
+    return Packing(place, filled, _splines((scaled - interval)[place]), float(column.min()))
+
+
+def curves(coef: Array, first: float, step: float, column: Array32) -> Array32:
+    """Splines at coordinates along dispersion, shape (..., functions); the ends are held.
+
+    Parameters
+    ----------
+    coef : ndarray, shape (knots, functions)
+        As of `SplineFit`.
+    first, step : float
+        Coordinate of the first knot, and distance of knots.
+    column : ndarray
+        Coordinates.
+    """
+    intervals = len(coef) - SPLINES + 1
+    scaled = np.clip((column - np.float32(first)) / np.float32(step), 0, intervals - 1e-3)
+    interval = np.minimum(scaled.astype(np.int32), intervals - 1)
+    splines = _splines(scaled - interval)
+    table = coef.astype(np.float32)
+    return sum(splines[..., k, None] * table[interval + k] for k in range(SPLINES))
+
+
+def _splines(part: Array32) -> Array32:
+    """The four B-splines at a share of an interval."""
     powers = np.stack([np.ones_like(part), part, part**2, part**3], axis=-1)
-    return Packing(place, filled, powers @ _B_SPLINE.T.astype(np.float32))
+    return powers @ _B_SPLINE.T.astype(np.float32)
 
 
 def design(packing: Packing, functions: Array32) -> Array32:

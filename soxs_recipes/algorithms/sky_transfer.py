@@ -1,0 +1,106 @@
+"""The sky of one exposure from that of others, scaled for the drift of the airglow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import percentile_filter, uniform_filter1d
+
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.sky_model import SkySpectrum
+from soxs_recipes.algorithms.sky_objects import at_one_wavelength, medians
+from soxs_recipes.algorithms.slit_strips import SlitStrip
+
+Array = NDArray[np.float64]
+Image = NDArray[np.float32]
+
+# Lines stand on a continuum that is smooth over this many pixels.
+_CONTINUUM_PX, _CONTINUUM_PERCENTILE = 81, 30
+# Lines are scaled by a straight line in wavelength per order; what else differs is smooth.
+_SCALE_TERMS, _REST_TERMS = 2, 4
+_ROUNDS, _CAUCHY = 10, 2.4
+_LEAST_ERROR_SHARE = 0.02
+
+
+def weights_in_time(time: float, others: Sequence[float]) -> list[float]:
+    """Weights of other exposures for the sky at a time: linear between the two that enclose it."""
+    times = np.array(others, float)
+    weights = np.zeros(len(times))
+    before, after = np.flatnonzero(times <= time), np.flatnonzero(times > time)
+    if not len(before) or not len(after):
+        weights[int(np.argmin(np.abs(times - time)))] = 1.0
+        return weights.tolist()
+    left, right = before[np.argmax(times[before])], after[np.argmin(times[after])]
+    part = (time - times[left]) / (times[right] - times[left])
+    weights[left], weights[right] = 1 - part, part
+    return weights.tolist()
+
+
+def transferred_sky(
+    frame: DetectorFrame,
+    strips: Sequence[SlitStrip],
+    skies: Sequence[Sequence[SkySpectrum]],
+    weights: Sequence[float],
+) -> Image:
+    """Sky expected in a frame from the skies of other exposures.
+
+    The lines of each order are scaled to those in the frame, for the airglow drifts within
+    minutes; the continuum, which the frame's object may hide, is taken as it is.
+
+    Parameters
+    ----------
+    frame : DetectorFrame
+        Exposure whose sky is wanted.
+    strips : sequence of SlitStrip
+        Its orders.
+    skies : sequence of sequences of SkySpectrum
+        For each other exposure the sky of every order, for the frame's exposure time.
+    weights : sequence of float
+        Weights of the other exposures.
+    """
+    result = np.zeros(frame.shape, np.float32)
+    good = frame.good()
+    for n, strip in enumerate(strips):
+        parts = zip(skies, weights, strict=True)
+        sky = sum(np.float32(weight) * one[n].at(strip) for one, weight in parts if weight)
+        factor = _line_factor(strip, strip.take(frame.flux), sky, strip.take(good) & strip.inside)
+        column = np.arange(len(factor), dtype=np.float32)
+        sky = sky * np.interp(strip.column, column, factor).astype(np.float32)
+        result.reshape(-1)[strip.index[strip.inside]] = sky[strip.inside]
+    return result
+
+
+def _line_factor(strip: SlitStrip, flux: NDArray, sky: NDArray, good: NDArray[np.bool_]) -> NDArray:
+    """Factor on the sky at every pixel along dispersion."""
+    seen, expected = (
+        medians(at_one_wavelength(strip, plane / strip.area, good)).astype(float)
+        for plane in (flux, sky)
+    )
+    known = np.isfinite(seen) & np.isfinite(expected)
+    if known.sum() < 10 * (_SCALE_TERMS + _REST_TERMS):
+        return np.ones(len(seen))
+    expected = np.where(known, expected, 0.0)
+    continuum = percentile_filter(expected, _CONTINUUM_PERCENTILE, _CONTINUUM_PX)
+    continuum = uniform_filter1d(continuum, _CONTINUUM_PX)
+    lines = np.maximum(expected - continuum, 0.0)
+    scale = _line_scale(np.where(known, seen, 0.0) - expected, lines, known)
+    return 1 + np.divide(lines * scale, expected, out=np.zeros_like(lines), where=expected > 0)
+
+
+def _line_scale(difference: Array, lines: Array, known: NDArray[np.bool_]) -> Array:
+    """Relative change of the lines, robust; what is smooth is left to the object."""
+    along = np.linspace(-1, 1, len(lines))
+    terms = np.polynomial.legendre.legvander(along, _REST_TERMS - 1)
+    design = np.concatenate([lines[:, None] * terms[:, :_SCALE_TERMS], terms], axis=1)
+    sigma = np.full(len(lines), np.inf)
+    soft, unknown = np.ones(len(lines)), np.zeros(design.shape[1])
+    for _ in range(_ROUNDS):
+        residual = difference - design @ unknown
+        quiet = 1.4826 * np.median(np.abs(residual[known & (lines <= np.median(lines[known]))]))
+        sigma = np.hypot(max(quiet, 1e-6), _LEAST_ERROR_SHARE * lines)
+        soft = 1 / (1 + (residual / (_CAUCHY * sigma)) ** 2)
+        weight = known * np.sqrt(soft) / sigma
+        unknown = np.linalg.lstsq(design * weight[:, None], difference * weight, rcond=1e-10)[0]
+    return terms[:, :_SCALE_TERMS] @ unknown[:_SCALE_TERMS]
