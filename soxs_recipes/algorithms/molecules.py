@@ -81,12 +81,15 @@ class MolecularTable:
         return np.exp(self.ln_first + self.step * np.arange(self.size))
 
     def cut(self, first_nm: float, last_nm: float) -> MolecularTable | None:
-        """Return the part between two wavelengths in vacuum; None where the table has none."""
+        """Return the part between two wavelengths in vacuum; None where the table has none.
+
+        Beyond its ends the table is continued without absorption.
+        """
         ends = (np.log([first_nm, last_nm]) - self.ln_first) / self.step
-        start, stop = max(int(np.floor(ends[0])), 0), min(int(np.ceil(ends[1])) + 1, self.size)
-        if stop - start < 2:
+        start, stop = int(np.floor(ends[0])), int(np.ceil(ends[1])) + 1
+        if min(stop, self.size) - max(start, 0) < 2:
             return None
-        cut = {k: replace(s, ln_tau=s.ln_tau[:, start:stop]) for k, s in self.species.items()}
+        cut = {k: replace(s, ln_tau=_part(s.ln_tau, start, stop)) for k, s in self.species.items()}
         return replace(self, ln_first=self.ln_first + start * self.step, species=cut)
 
     def transmission(self, airmass: float, water_mm: float) -> Array:
@@ -169,6 +172,16 @@ def pieces(table: MolecularTable) -> list[tuple[Component, slice]]:
             if _matters(table.species[species], piece):
                 found.append((members[owner[start]], piece))
     return found
+
+
+def _part(values: Array32, start: int, stop: int) -> Array32:
+    """Columns of a table, filled with negligible absorption where it has none."""
+    size = values.shape[1]
+    part = values[:, max(start, 0) : min(stop, size)]
+    outside = (max(-start, 0), max(stop - size, 0))
+    if outside == (0, 0):
+        return part
+    return np.pad(part, ((0, 0), outside), constant_values=np.log(_SMALLEST_TAU))
 
 
 def _by_species() -> dict[str, list[Component]]:
