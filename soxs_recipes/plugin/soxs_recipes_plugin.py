@@ -1,9 +1,17 @@
 """The recipes of SOXS, for PyEsoRex: every recipe class and nothing else."""
 
+from soxs_recipes.recipes.soxs_disp_solution import SoxsDispSolution
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
 from soxs_recipes.recipes.soxs_spec_mflat import SoxsSpecMflat
 
-__all__ = ["SoxsLingain", "SoxsMbias", "SoxsMdark", "SoxsOrderCentres", "SoxsSpecMflat"]
+__all__ = [
+    "SoxsDispSolution",
+    "SoxsLingain",
+    "SoxsMbias",
+    "SoxsMdark",
+    "SoxsOrderCentres",
+    "SoxsSpecMflat",
+]

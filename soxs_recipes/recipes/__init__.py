@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from soxs_recipes.recipes.soxs_disp_solution import SoxsDispSolution
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
 from soxs_recipes.recipes.soxs_spec_mflat import SoxsSpecMflat
 
-RECIPES = (SoxsLingain, SoxsMbias, SoxsMdark, SoxsOrderCentres, SoxsSpecMflat)
+RECIPES = (SoxsDispSolution, SoxsLingain, SoxsMbias, SoxsMdark, SoxsOrderCentres, SoxsSpecMflat)

@@ -40,7 +40,7 @@ LINES_HDU = Hdu(
     ),
 )
 
-_AXES = (("X", "along x"), ("Y", "along y"), ("XY", "combined"))
+_AXES = ("X", "Y", "XY")
 LINE_QC = (
     Qc("DETLINES TOT", "", "lines looked for", int),
     Qc("DETLINES NUM", "", "lines detected", int),
@@ -48,20 +48,20 @@ LINE_QC = (
     Qc("DETLINES CLIP NUM", "", "detected lines rejected by the fit", int),
     Qc("GOODLINES FRAC", "", "fraction detected and not rejected"),
     *(
-        Qc(f"{axis} RES {name}", "px", f"{word} absolute residual {where}")
-        for axis, where in _AXES
+        Qc(f"{axis} RES {name}", "px", f"{word} abs. residual, {axis.lower()}")
+        for axis in _AXES
         for name, word in (
             ("MIN", "least"),
             ("MAX", "largest"),
             ("MEDIAN", "median"),
-            ("SD", "SD of the"),
+            ("SD", "SD of"),
         )
     ),
-    *(Qc(f"{axis} RES RMS", "px", f"rms residual {where}") for axis, where in _AXES),
+    *(Qc(f"{axis} RES RMS", "px", f"rms residual, {axis.lower()}") for axis in _AXES),
     *(
-        Qc(f"{axis} DIFF {name}", "px", f"{word} distance to first guess {where}")
-        for axis, where in _AXES
-        for name, word in (("MEDIAN", "median"), ("SD", "SD of the"))
+        Qc(f"{axis} DIFF {name}", "px", f"{word} shift from guess, {axis.lower()}")
+        for axis in _AXES
+        for name, word in (("MEDIAN", "median"), ("SD", "SD of"))
     ),
     Qc("FWHM PIN MEDIAN", "px", "median width of lines"),
     Qc("FWHM PIN SD", "px", "SD of the width of lines"),
