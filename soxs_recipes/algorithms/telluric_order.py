@@ -6,7 +6,7 @@ unknowns have a Gaussian expectation, so that a spectrum that says little leaves
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,15 +73,24 @@ class OrderModel:
     source : callable, optional
         Spectrum of the source at high resolution, from wavelengths in vacuum (nm); a source
         without it is smooth.
+    correction : ndarray, optional
+        Relative correction of the optical depth of the lines, per pixel.
     """
 
-    def __init__(self, air_nm: Array, table: MolecularTable, airmass: float, source=None) -> None:
+    def __init__(
+        self,
+        air_nm: Array,
+        table: MolecularTable,
+        airmass: float,
+        source: Callable[[Array], Array] | None = None,
+        correction: Array | None = None,
+    ) -> None:
         edges = padded_vacuum(air_nm)
         cut = table.cut(edges[0], edges[-1])
         self.parts = [] if cut is None else pieces(cut)
         if cut is None:
             return
-        self._table, self._airmass = cut, airmass
+        self._table, self._airmass, self._correction = cut, airmass, correction
         self._sampling = PixelSampling(air_nm, cut.ln_first, cut.step, cut.size)
         self._smooth = np.exp(-airmass * cut.collision_induced())
         self._source = None if source is None else source(cut.wave_nm)
@@ -125,7 +134,10 @@ class OrderModel:
             result[component.name] = pixels
         if WATER_COLUMN in self.names:
             result[WATER_COLUMN] = water
-        return Absorption(self._sampling.sampled(transform * kernel), result, lines)
+        value = self._sampling.sampled(transform * kernel)
+        if self._correction is not None:
+            value = value + self._correction * lines
+        return Absorption(value, result, lines)
 
     def source_alone(self, unknowns: Mapping[str, float]) -> Array:
         """Source at the pixels without the atmosphere."""
@@ -185,7 +197,7 @@ class FitSettings:
     """
 
     knot: float = 0.012
-    line_error: float = 0.03
+    line_error: float = 0.045
     floor: float = 0.003
     kappa: float = 5.0
     rounds: int = 3
