@@ -5,6 +5,7 @@ from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
+from soxs_recipes.recipes.soxs_spatial_solution import SoxsSpatialSolution
 from soxs_recipes.recipes.soxs_spec_mflat import SoxsSpecMflat
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "SoxsMbias",
     "SoxsMdark",
     "SoxsOrderCentres",
+    "SoxsSpatialSolution",
     "SoxsSpecMflat",
 ]

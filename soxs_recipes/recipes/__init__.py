@@ -7,6 +7,15 @@ from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
+from soxs_recipes.recipes.soxs_spatial_solution import SoxsSpatialSolution
 from soxs_recipes.recipes.soxs_spec_mflat import SoxsSpecMflat
 
-RECIPES = (SoxsDispSolution, SoxsLingain, SoxsMbias, SoxsMdark, SoxsOrderCentres, SoxsSpecMflat)
+RECIPES = (
+    SoxsDispSolution,
+    SoxsLingain,
+    SoxsMbias,
+    SoxsMdark,
+    SoxsOrderCentres,
+    SoxsSpatialSolution,
+    SoxsSpecMflat,
+)

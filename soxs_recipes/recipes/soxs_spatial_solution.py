@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES
 from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending_inputs
 from soxs_recipes.recipes.declarations import (
-    AUTO,
     SAME_READOUT,
     Declaration,
     Hdu,
@@ -21,7 +19,14 @@ from soxs_recipes.recipes.declarations import (
     Qc,
     Setting,
 )
-from soxs_recipes.recipes.dispersion_products import DISPERSION_HDUS
+from soxs_recipes.recipes.dispersion_products import (
+    DETECTION,
+    DISP_DEGREE,
+    DISPERSION_HDUS,
+    LINE_KAPPA,
+    ORDER_DEGREE,
+    REACH,
+)
 from soxs_recipes.recipes.line_products import LINE_QC, LINES_HDU
 from soxs_recipes.recipes.statics import ARC_LINES, SPECTRAL_FORMAT
 
@@ -64,29 +69,8 @@ DISP_IMAGE = Product(
     ),
 )
 
-DEGREES = tuple(str(degree) for degree in range(1, 9))
-DISP_DEGREE = Parameter(
-    "disp-degree",
-    6,
-    "Largest degree in wavelength that the fitted model may have",
-    minimum=2,
-    maximum=10,
-)
-ORDER_DEGREE = Parameter(
-    "order-degree",
-    AUTO,
-    "Degree in the order number of the same; 'own' fits each order by itself",
-    choices=(AUTO, "own", *DEGREES),
-    by_arm=MappingProxyType({"VIS": "own", "NIR": "4"}),
-)
 SLIT_DEGREE = Parameter(
     "slit-degree", 2, "Degree in the slit position of the fitted model", minimum=1, maximum=3
-)
-DETECTION = Parameter(
-    "detection", 8.0, "Height of a spot over its error from which it is used", "sigma", 3.0, 100.0
-)
-LINE_KAPPA = Parameter(
-    "line-kappa", 4.0, "Lines further off the model are rejected", "sigma", 2.0, 100.0
 )
 SLIT_HALF = Parameter(
     "slit-half", 6.5, "How far from the slit centre the image reaches", "arcsec", 1.0, 7.0
@@ -102,9 +86,10 @@ polynomials in wavelength and slit position, of each order by itself (VIS) or of
 wavelength and order number (NIR), are fitted to the positions; cross-validation finds the degree in
 wavelength. Single lines that do not fit are rejected, and so are all lines of a pinhole that lies
 elsewhere as a whole; pinholes without light are left out. Without a dispersion solution the search
-starts from the spectral format of the package: then the outermost pinholes must be seen, or the row
-could be taken for its neighbour. The image is the exact inverse of the solution at the centre of
-every pixel. Wavelengths beyond the outermost lines of an order are extrapolated and flagged.
+starts from the nominal spectral format: then the outermost pinholes must be seen, or the row could
+be taken for its neighbour; with one, --reach does not matter. The image is the exact inverse of the
+solution at the centre of every pixel. Wavelengths beyond the outermost lines of an order are
+extrapolated and flagged.
 """,
     arms=("VIS", "NIR"),
     inputs=(
@@ -123,6 +108,7 @@ every pixel. Wavelengths beyond the outermost lines of an order are extrapolated
         SLIT_DEGREE,
         DETECTION,
         LINE_KAPPA,
+        REACH,
         SLIT_HALF,
         PRODUCT_SUFFIX,
     ),
@@ -153,8 +139,9 @@ class SoxsSpatialSolution(SoxsRecipe):
         from soxs_recipes.recipes.pinhole_arcs import fitted_pinholes, measured_pinholes
 
         frames = run.inputs.of(MULTI_PINHOLE_ARC)
+        for frame in frames:
+            check_mask(frame, "MULTI-PINHOLE")
         check_same_lamps(frames)
-        check_mask(frames[0], "MULTI-PINHOLE")
         lines = burning_lines(run, frames[0])
         arc = detrended(run, MULTI_PINHOLE_ARC, MULTI_PINHOLE_ARC_OFF)
         start, measured = measured_pinholes(run, DISP_TAB, arc, lines)
