@@ -29,12 +29,16 @@ class NodPositions:
     b: tuple[int, ...]
 
     def pairs(self, times: Sequence[float]) -> list[tuple[int, int]]:
-        """Every exposure with the one at the other position that is nearest in time."""
-        partners = {k: self.b for k in self.a} | {k: self.a for k in self.b}
-        return [
-            (k, min(others, key=lambda j, k=k: (abs(times[j] - times[k]), j)))
-            for k, others in sorted(partners.items())
-        ]
+        """Return pairs of one exposure at A and one at B, closest in time first, none used twice.
+
+        Exposures without a partner are left over.
+        """
+        gaps = sorted((abs(times[i] - times[j]), i, j) for i in self.a for j in self.b)
+        pairs: list[tuple[int, int]] = []
+        for _, i, j in gaps:
+            if not any(i in pair or j in pair for pair in pairs):
+                pairs.append((i, j))
+        return sorted(pairs, key=min)
 
 
 def nod_positions(

@@ -127,6 +127,8 @@ class SkyModel:
         Objects that were fitted with the sky.
     spectra : tuple of SkySpectrum
         The sky by order.
+    light : ndarray
+        Electrons of the objects in each pixel, as fitted.
     """
 
     flux: Image
@@ -136,6 +138,7 @@ class SkyModel:
     used: Mask
     objects: tuple[SlitObject, ...]
     spectra: tuple[SkySpectrum, ...]
+    light: Image
 
     def subtracted(self, frame: DetectorFrame) -> DetectorFrame:
         """Return the frame without sky, the model's error included in its own."""
@@ -247,7 +250,8 @@ def _packed(
     local = inside[packing.place]
     place = strip.index.reshape(-1)[local]
     flux, base, measured, good = (plane.reshape(-1)[place] for plane in planes)
-    good &= packing.filled
+    good &= packing.filled & (measured > 0)
+    base, measured = (np.where(good, plane, np.float32(1)) for plane in (base, measured))
     flux = np.where(good, flux, np.float32(0))
     slit, area = (plane.reshape(-1)[local] for plane in (strip.slit_arcsec, strip.area))
     shapes, distances = (
@@ -342,7 +346,7 @@ def _last(
     settings: SkySettings,
 ) -> SkyModel:
     """Fit once more with the illumination, and put the model on the frame."""
-    planes = [np.zeros(frame.shape, np.float32) for _ in range(3)]
+    planes = [np.zeros(frame.shape, np.float32) for _ in range(4)]
     covered, used = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
     spectra = []
     for order, before in fitted:
@@ -350,9 +354,10 @@ def _last(
         spectra.append(state.spectrum)
         filled = order.packing.filled
         place = order.place[filled]
-        values = (state.sky, state.model_variance, state.variance)
+        values = state.sky, state.model_variance, state.variance, sum(state.objects, np.float32(0))
         for plane, value in zip(planes, values, strict=True):
-            plane.reshape(-1)[place] = value[filled]
+            plane.reshape(-1)[place] = np.broadcast_to(value, filled.shape)[filled]
         covered.reshape(-1)[place] = True
         used.reshape(-1)[place] = state.weight[filled] > 0
-    return SkyModel(planes[0], planes[1], planes[2], covered, used, objects, tuple(spectra))
+    *first, light = planes
+    return SkyModel(*first, covered, used, objects, tuple(spectra), light)

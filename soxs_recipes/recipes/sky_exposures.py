@@ -1,0 +1,302 @@
+"""Exposures of the sky on their way to sky subtraction, in the steps that all modes share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from soxs_recipes.algorithms.flexure import Flexure, sky_flexure
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.line_check_rows import CheckSettings
+from soxs_recipes.algorithms.quality import Quality
+from soxs_recipes.algorithms.sky_model import SkyModel, SkySettings, fit_sky
+from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
+from soxs_recipes.errors import MissingInputError, SettingMismatchError
+from soxs_recipes.instrument import keywords as kw
+from soxs_recipes.products.line_check_tables import read_offset
+from soxs_recipes.products.order_tables import read_order_table
+from soxs_recipes.products.sky_lines import read_sky_lines
+from soxs_recipes.recipes.detrending import Detrended, detrend_one, with_cosmic_rays
+from soxs_recipes.recipes.detrending_calibrations import Calibrations, read_calibrations
+from soxs_recipes.recipes.science_inputs import LINE_CHECK_TAB, ORDER_TAB_EDGES
+from soxs_recipes.recipes.slit_frames import full_solution
+from soxs_recipes.recipes.soxs_line_check import SLIT_PX_PER_ARCSEC, slit_width_arcsec
+from soxs_recipes.recipes.statics import SKY_LINES, static_path
+
+if TYPE_CHECKING:
+    from soxs_recipes.algorithms.arc_lines import ArcLines
+    from soxs_recipes.algorithms.dispersion import DispersionSolution
+    from soxs_recipes.recipes.base import Run
+    from soxs_recipes.recipes.declarations import Input
+    from soxs_recipes.recipes.frames import InputFrame
+
+# Sky lines: brightest per order that are measured, their least significance, and the shift by
+# neighbours that is borne.
+_LINES_PER_ORDER, _LEAST_SNR, _BLEND_PX = 20, 7.0, 0.1
+# A line check of the same night tells the flexure to this.
+_LINE_CHECK_PX = 0.1
+# Below this multiple of the read-noise variance detrending takes photon noise from surroundings.
+_FAINT = 4.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all exposures of a run share.
+
+    Attributes
+    ----------
+    calibrations : Calibrations
+        For detrending.
+    solution : DispersionSolution
+        Two-dimensional solution, before flexure.
+    slit_arcsec : tuple of float
+        Slit positions of the ends of the slit.
+    lines : ArcLines
+        Lines of the night sky.
+    expected : Flexure
+        What is known of the flexure before sky lines are measured.
+    """
+
+    calibrations: Calibrations
+    solution: DispersionSolution
+    slit_arcsec: tuple[float, float]
+    lines: ArcLines
+    expected: Flexure
+
+
+@dataclass(frozen=True)
+class SkyExposure:
+    """A detrended exposure and where its light falls.
+
+    Attributes
+    ----------
+    source : tuple of InputFrame
+        The raw frame; two for a difference.
+    frame : DetectorFrame
+        Electrons.
+    exptime_s : float
+        Time in which they came.
+    steps : tuple of str
+        What was done.
+    photon_factor, faint_below_e : float
+        See `SkySettings`.
+    flexure : Flexure
+        Its shift.
+    strips : tuple of SlitStrip
+        Pixels of the orders.
+    beams : tuple of (int, float)
+        Sign of each image of the object, and its slit position by the header.
+    mjd_mid : float
+        Middle of the exposure.
+    """
+
+    source: tuple[InputFrame, ...]
+    frame: DetectorFrame
+    exptime_s: float
+    steps: tuple[str, ...]
+    photon_factor: float
+    faint_below_e: float
+    flexure: Flexure
+    strips: tuple[SlitStrip, ...]
+    beams: tuple[tuple[int, float], ...]
+    mjd_mid: float
+
+
+def observed(run: Run, inputs: Mapping[str, Sequence[Input]]) -> tuple[str, tuple[InputFrame, ...]]:
+    """Role of the run and its raw frames in order of time.
+
+    Parameters
+    ----------
+    run : Run
+        Its frames are of one role.
+    inputs : mapping of str to sequence of Input
+        Raw inputs by role, overrides included.
+
+    Raises
+    ------
+    MissingInputError
+        If there are frames of no role, or of several.
+    """
+    given = {
+        role: [frame for item in items for frame in run.inputs.of(item)]
+        for role, items in inputs.items()
+    }
+    roles = [role for role, frames in given.items() if frames]
+    if len(roles) == 1:
+        frames = sorted(given[roles[0]], key=lambda frame: float(frame.header.get(kw.MJD_OBS, 0)))
+        return roles[0], tuple(frames)
+    tags = [items[0].tag_of(run.arm.name) for items in inputs.values()]
+    raise MissingInputError(
+        "Exposures of one kind of target are needed",
+        expected="one of " + ", ".join(tags),
+        found=", ".join(given[role][0].tag for role in roles) or "none",
+        remedy="give science, flux and telluric standards sets of their own"
+        if roles
+        else "add the exposures",
+    )
+
+
+def read_setup(run: Run, first: InputFrame) -> Setup:
+    """Read what all exposures share.
+
+    Raises
+    ------
+    SettingMismatchError
+        If the solution is of another binning.
+    """
+    solution = full_solution(run, first.readout.science_shape)
+    check = run.inputs.one(LINE_CHECK_TAB)
+    expected = Flexure()
+    if check is not None:
+        expected = Flexure(*read_offset(check.path), _LINE_CHECK_PX, _LINE_CHECK_PX)
+    calibrations = read_calibrations(run)
+    if calibrations.dark is None and run.arm.name in ("NIR",):
+        run.warning("No master dark: hot pixels stay in the exposures")
+    lines = read_sky_lines(static_path(run, SKY_LINES))
+    return Setup(calibrations, solution, _slit_ends(run, solution), lines, expected)
+
+
+def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
+    """Detrend an exposure, flag its cosmic rays and measure its flexure."""
+    exposure = detrend_one(run, frame, setup.calibrations)
+    if run.settings.cosmic_rays:
+        exposure = with_cosmic_rays(run, exposure)
+    flexure = _flexure(run, setup, exposure)
+    noise = exposure.noise.variance(np.array([0.0, 1.0]))
+    duration_s = float(frame.header.get(kw.EXPTIME, exposure.exptime_s))
+    return SkyExposure(
+        source=(frame,),
+        frame=exposure.frame,
+        exptime_s=exposure.exptime_s,
+        steps=(*exposure.steps, _told(run, flexure)),
+        photon_factor=float(noise[1] - noise[0]),
+        faint_below_e=_FAINT * float(noise[0]),
+        flexure=flexure,
+        strips=strips_of(run, setup, flexure),
+        beams=((1, float(frame.header.get(kw.CUMOFF_Y_ARCSEC, 0.0))),),
+        mjd_mid=float(frame.header.get(kw.MJD_OBS, np.nan)) + duration_s / 2 / 86400,
+    )
+
+
+def strips_of(run: Run, setup: Setup, flexure: Flexure) -> tuple[SlitStrip, ...]:
+    """Pixels of the orders that the slit lights fully."""
+    low, high = setup.slit_arcsec
+    margin = run.settings.slit_margin
+    return slit_strips(flexure.applied(setup.solution), (low + margin, high - margin))
+
+
+def difference(run: Run, setup: Setup, one: SkyExposure, other: SkyExposure) -> SkyExposure:
+    """Return one exposure less another; both images of the object are beams of it.
+
+    Raises
+    ------
+    SettingMismatchError
+        If their exposure times differ.
+    """
+    if abs(one.exptime_s - other.exptime_s) > 0.01 * one.exptime_s:
+        raise SettingMismatchError(
+            "Exposures of a pair differ in exposure time",
+            file=other.source[0].path,
+            expected=f"{one.exptime_s:g} s, as in {one.source[0].path.name}",
+            found=f"{other.exptime_s:g} s",
+            remedy="fit the sky of each exposure instead: --sky=model",
+        )
+    pairs = zip(vars(one.flexure).values(), vars(other.flexure).values(), strict=True)
+    *shifts, lines = ((a + b) / 2 for a, b in pairs)
+    flexure = Flexure(*shifts, int(lines))
+    return replace(
+        one,
+        source=(*one.source, *other.source),
+        frame=one.frame.minus(other.frame),
+        steps=(*one.steps, f"subtracted: {other.source[0].path.name}"),
+        photon_factor=0.0,
+        flexure=flexure,
+        strips=strips_of(run, setup, flexure),
+        beams=(*one.beams, *((-sign, slit) for sign, slit in other.beams)),
+        mjd_mid=(one.mjd_mid + other.mjd_mid) / 2,
+    )
+
+
+def fitted_sky(run: Run, exposure: SkyExposure, expected_arcsec: float | None = None) -> SkyModel:
+    """Fit the sky of an exposure.
+
+    Parameters
+    ----------
+    expected_arcsec : float, optional
+        Where the target should be, if not where its first beam is; NaN where there is none.
+    """
+    given = run.settings
+    _, beam = exposure.beams[0]
+    settings = SkySettings(
+        photon_factor=exposure.photon_factor,
+        faint_below_e=exposure.faint_below_e,
+        expected_arcsec=beam if expected_arcsec is None else expected_arcsec,
+        knot_px=given.knot_distance,
+        least_snr=given.object_detection,
+        most_objects=given.most_objects,
+        signed=len(exposure.beams) > 1,
+    )
+    return fit_sky(exposure.frame, exposure.strips, settings)
+
+
+def without_sky(exposure: SkyExposure, model: SkyModel) -> DetectorFrame:
+    """Exposure without sky; pixels for which there is no model have no data."""
+    frame = model.subtracted(exposure.frame)
+    frame = frame.flag(~model.covered, Quality.NO_DATA)
+    return frame.flag(model.covered & (model.variance > model.pixel_variance), Quality.SKY_RESIDUAL)
+
+
+def _told(run: Run, flexure: Flexure) -> str:
+    if not run.settings.flexure:
+        return "flexure not corrected"
+    return f"flexure {flexure.dx_px:+.3f}, {flexure.dy_px:+.3f} px from {flexure.lines} sky lines"
+
+
+def _flexure(run: Run, setup: Setup, exposure: Detrended) -> Flexure:
+    if not run.settings.flexure:
+        return Flexure()
+    frame = exposure.frames[0]
+    along = 0 if run.arm.detector.dispersion_axis == "x" else 1
+    width_px = SLIT_PX_PER_ARCSEC * slit_width_arcsec(frame) / frame.readout.binning[along]
+    low, high = setup.slit_arcsec
+    settings = CheckSettings(
+        width_px,
+        high - low,
+        _LINES_PER_ORDER,
+        _LEAST_SNR,
+        _BLEND_PX,
+        slit_centre_arcsec=(low + high) / 2,
+    )
+    found = sky_flexure(exposure.frame, setup.solution, setup.lines, settings, setup.expected)
+    if not found.lines:
+        run.warning(
+            f"{frame.path.name}: too few sky lines to measure the flexure; "
+            f"{found.dx_px:+.2f}, {found.dy_px:+.2f} px is taken"
+        )
+    return found
+
+
+def _slit_ends(run: Run, solution: DispersionSolution) -> tuple[float, float]:
+    """Slit positions of the edges of the orders, a median over all orders."""
+    file = run.inputs.one(ORDER_TAB_EDGES)
+    axis = run.arm.detector.dispersion_axis
+    table = read_order_table(file.path, solution.shape, axis)
+    if not table.has_edges:
+        raise MissingInputError(
+            "The order table has no edges",
+            file=file.path,
+            expected="edges of the orders",
+            remedy="give the product ORDER_TAB_EDGES of soxs_spec_mflat",
+        )
+    ends = []
+    for order, (first, last) in zip(table.orders, table.edges_sampled, strict=True):
+        along = np.linspace(first, last, 24)
+        across = np.stack([table.lower(order, along), table.upper(order, along)])
+        x, y = (along, across) if axis == "x" else (across, along)
+        _, slit = solution.to_sky(order, *np.broadcast_arrays(x, y))
+        ends.append(np.sort(np.nanmedian(slit, axis=1)))
+    low, high = np.median(ends, axis=0)
+    return float(low), float(high)

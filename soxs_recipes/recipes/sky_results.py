@@ -1,0 +1,122 @@
+"""Products of an exposure without sky, with what was measured on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.table import Table
+
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.quality import Quality, fraction
+from soxs_recipes.algorithms.robust import mad_sd
+from soxs_recipes.algorithms.sky_model import SkyModel
+from soxs_recipes.products.detector_frames import planes
+from soxs_recipes.recipes.base import Result, temperatures
+from soxs_recipes.recipes.science_inputs import SKY_MODEL, SKY_SUB
+from soxs_recipes.recipes.sky_exposures import SkyExposure, without_sky
+
+if TYPE_CHECKING:
+    from soxs_recipes.algorithms.flexure import Flexure
+
+# Share of the pixels of the orders that count as lines: the brightest.
+_LINES_SHARE = 0.1
+
+
+def sky_results(
+    role: str, exposure: SkyExposure, model: SkyModel, cards: dict[str, object] | None = None
+) -> list[Result]:
+    """Exposure without sky, and the sky.
+
+    Parameters
+    ----------
+    role : str
+        SCI, FLUX or TELL.
+    exposure : SkyExposure
+        The exposure.
+    model : SkyModel
+        Its sky.
+    cards : dict, optional
+        Further cards of the primary header.
+    """
+    frame = without_sky(exposure, model)
+    sky = DetectorFrame.from_variance(
+        model.flux,
+        model.variance,
+        np.where(model.covered, np.uint16(0), np.uint16(Quality.NO_DATA)),
+    )
+    tables = {"BEAMS": _beams(exposure), "GEOMETRY": _geometry(exposure.flexure)}
+    primary = {"MJD-MID": (exposure.mjd_mid, "middle of the exposure"), **(cards or {})}
+    qc = sky_quality(exposure, model)
+    steps = (*exposure.steps, f"sky fitted with {len(model.objects)} object(s) and subtracted")
+    contents = ((SKY_SUB[role], {**planes(frame), **tables}), (SKY_MODEL[role], planes(sky)))
+    return [
+        Result(
+            product,
+            content,
+            qc,
+            exposure.exptime_s,
+            steps=steps,
+            cards={"": primary},
+            frames=exposure.source,
+        )
+        for product, content in contents
+    ]
+
+
+def sky_quality(exposure: SkyExposure, model: SkyModel) -> dict[str, float | int | None]:
+    """Quality-control parameters of a sky subtraction."""
+    lines, between = _residual_scatter(exposure, model)
+    found = [one for one in model.objects if one.snr > 0]
+    brightest = max(found, key=lambda one: one.snr, default=None)
+    flexure = exposure.flexure
+    return {
+        "SKY LEVEL": float(np.median(model.flux[model.covered])),
+        "SKY RES LINES": lines,
+        "SKY RES BETWEEN": between,
+        "SKY PIX FRAC": float(model.used[model.covered].mean()),
+        "FLEXURE X": flexure.dx_px,
+        "FLEXURE Y": flexure.dy_px,
+        "FLEXURE X ERR": flexure.dx_error_px,
+        "FLEXURE Y ERR": flexure.dy_error_px,
+        "FLEXURE LINES": flexure.lines,
+        "N OBJECTS": len(found),
+        "OBJECT SLIT": brightest and float(brightest.centre_arcsec[0]),
+        "OBJECT FWHM": brightest and float(brightest.fwhm_arcsec),
+        "CRH FRAC": fraction(exposure.frame.quality, Quality.COSMIC_RAY),
+        **temperatures(exposure.source),
+    }
+
+
+def _residual_scatter(exposure: SkyExposure, model: SkyModel) -> tuple[float, float]:
+    """Scatter of the pixels that entered the fit, in units of what it should be."""
+    used = model.used
+    sky, variance = model.flux[used], model.pixel_variance[used]
+    # A pixel pulls the model by the share that the model's variance has in its own.
+    expected = np.sqrt(np.maximum(variance - model.variance[used], 0.05 * variance))
+    ratio = (exposure.frame.flux - model.flux - model.light)[used] / expected
+    bright = sky > np.quantile(sky, 1 - _LINES_SHARE)
+    return float(mad_sd(ratio[bright])), float(mad_sd(ratio[~bright]))
+
+
+def _beams(exposure: SkyExposure) -> Table:
+    signs, places = zip(*exposure.beams, strict=True)
+    return Table(
+        {
+            "SIGN": np.array(signs, "i2"),
+            "SLIT": np.array(places, "f8"),
+            "EXPTIME": np.full(len(signs), exposure.exptime_s),
+        }
+    )
+
+
+def _geometry(flexure: Flexure) -> Table:
+    row = {
+        "DX": flexure.dx_px,
+        "DY": flexure.dy_px,
+        "DX_ERR": flexure.dx_error_px,
+        "DY_ERR": flexure.dy_error_px,
+    }
+    table = Table({name: [float(value)] for name, value in row.items()})
+    table["LINES"] = np.array([flexure.lines], "i4")
+    return table
