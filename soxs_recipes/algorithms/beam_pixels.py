@@ -1,0 +1,233 @@
+"""Sky-subtracted exposures as pixels of orders: places, signal, variance free of the object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxs_recipes.algorithms.dispersion import DispersionSolution
+from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.quality import QualityArray
+from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# Share of the pixels of a bin that the object leaves alone: their variance is the sky's.
+_SKY_SHARE = 0.35
+
+
+@dataclass(frozen=True)
+class Beam:
+    """An image of the object in a sky-subtracted frame.
+
+    Attributes
+    ----------
+    sign : int
+        +1, or -1 where the frame holds the object negative.
+    slit_arcsec : float
+        Where the header says the object is; NaN if unknown.
+    exptime_s : float
+        Time in which its electrons came.
+    """
+
+    sign: int
+    slit_arcsec: float
+    exptime_s: float
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A sky-subtracted frame.
+
+    Attributes
+    ----------
+    frame : DetectorFrame
+        Electrons.
+    solution : DispersionSolution
+        Of the frame, flexure included.
+    beams : tuple of Beam
+        Images of the object in it.
+    sky : DetectorFrame or None
+        The sky that was subtracted, and its standard error.
+    """
+
+    frame: DetectorFrame
+    solution: DispersionSolution
+    beams: tuple[Beam, ...]
+    sky: DetectorFrame | None = None
+
+
+@dataclass(frozen=True)
+class OrderPixels:
+    """Pixels of one order of one exposure.
+
+    Two-dimensional arrays have the shape (pixels along dispersion, pixels across).
+
+    Attributes
+    ----------
+    order : int
+        Order number.
+    first : int
+        Pixel along dispersion of the first bin.
+    wave_nm, width_nm : ndarray, shape (bins,)
+        Bins: pixels along dispersion on the slit centre, as the reference exposure has them.
+    place : ndarray
+        Place of each pixel along dispersion, in bins.
+    slit_arcsec : ndarray
+        Slit position.
+    area : ndarray
+        Size, bins times arcsec.
+    value : ndarray
+        Signal, electrons.
+    variance : ndarray
+        Variance of `value` without the object's photon noise.
+    measured_variance : ndarray
+        Variance that came with the frame, less that of the sky.
+    usable : ndarray of bool
+        Whether a pixel may be used.
+    quality : ndarray of uint16
+        Its bits.
+    sky, sky_error : ndarray or None
+        Sky that was subtracted and its standard error, electrons.
+    """
+
+    order: int
+    first: int
+    wave_nm: Array
+    width_nm: Array
+    place: Array32
+    slit_arcsec: Array32
+    area: Array32
+    value: Array32
+    variance: Array32
+    measured_variance: Array32
+    usable: Mask
+    quality: QualityArray
+    sky: Array32 | None
+    sky_error: Array32 | None
+
+    @property
+    def count(self) -> int:
+        """Number of bins."""
+        return len(self.wave_nm)
+
+    def wave_of(self, place: NDArray) -> Array:
+        """Wavelength at places along dispersion."""
+        return np.interp(place, np.arange(self.count), self.wave_nm)
+
+
+@dataclass(frozen=True)
+class _Bins:
+    """Bins of an order: the pixel along dispersion of the first, and their wavelengths."""
+
+    first: int
+    wave_nm: Array
+
+
+def exposure_pixels(
+    exposures: Sequence[Exposure], slit_range_arcsec: tuple[float, float]
+) -> list[tuple[OrderPixels, ...]]:
+    """Pixels of all orders of every exposure, on the bins of the first.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        Frames whose solutions differ by flexure alone.
+    slit_range_arcsec : tuple of float
+        Slit positions between which pixels are taken.
+    """
+    reference = exposures[0].solution
+    bins: dict[int, _Bins] = {}
+    pixels = []
+    for exposure in exposures:
+        strips = slit_strips(exposure.solution, slit_range_arcsec)
+        bins = bins or {strip.order: _bins(strip) for strip in strips}
+        moved = _flexure_px(exposure.solution, reference)
+        good = exposure.frame.good() & (exposure.frame.error > 0)
+        orders = (_order(exposure, strip, good, moved, bins[strip.order]) for strip in strips)
+        pixels.append(tuple(orders))
+    return pixels
+
+
+def nearest_bins(place: NDArray, plane: NDArray) -> NDArray:
+    """Values of a plane arranged so that each row holds the pixels nearest to one bin.
+
+    Parameters
+    ----------
+    place : ndarray, shape (bins, pixels)
+        Place of each pixel along dispersion, in bins.
+    plane : ndarray, shape (bins, pixels)
+        Its values.
+    """
+    length = len(place)
+    row = np.arange(length)[:, None]
+    source = np.clip(row - np.rint(place - row).astype(int), 0, length - 1)
+    return np.take_along_axis(plane, source, axis=0)
+
+
+def _flexure_px(solution: DispersionSolution, reference: DispersionSolution) -> float:
+    """Shift along dispersion of a solution against another, which differs by flexure alone."""
+    wave = float(reference.range_nm[0].mean())
+    order = reference.orders[0]
+    here = solution.along(*solution.to_pixel(order, wave))
+    return float(here - reference.along(*reference.to_pixel(order, wave)))
+
+
+def _bins(strip: SlitStrip) -> _Bins:
+    lit = np.flatnonzero(strip.inside.any(axis=1))
+    return _Bins(int(lit[0]), strip.wave_nm[lit[0] : lit[-1] + 1])
+
+
+def _order(
+    exposure: Exposure, strip: SlitStrip, good: Mask, moved: float, bins: _Bins
+) -> OrderPixels:
+    part = slice(bins.first, bins.first + len(bins.wave_nm))
+    frame, sky = exposure.frame, exposure.sky
+    index, inside = strip.index[part], strip.inside[part]
+
+    def take(plane: NDArray) -> NDArray:
+        return plane.reshape(-1)[index]
+
+    measured = np.square(take(frame.error))
+    if sky is not None:
+        # The error of the sky is common to the pixels of a bin: it is added to their sum.
+        measured = np.maximum(measured - np.square(take(sky.error)), 0.5 * measured)
+    usable = inside & take(good)
+    pixels = OrderPixels(
+        strip.order,
+        bins.first,
+        bins.wave_nm,
+        np.abs(np.gradient(bins.wave_nm)),
+        strip.column[part] - np.float32(bins.first + moved),
+        strip.slit_arcsec[part],
+        strip.area[part],
+        np.where(usable, take(frame.flux), np.float32(0)),
+        measured,
+        measured,
+        usable,
+        np.where(inside, take(frame.quality), np.uint16(0)),
+        None if sky is None else take(sky.flux),
+        None if sky is None else take(sky.error),
+    )
+    return replace(pixels, variance=_background_variance(pixels))
+
+
+def _background_variance(pixels: OrderPixels) -> Array32:
+    """Variance of the pixels of each bin that hold no object, at every pixel.
+
+    The variance that comes with a frame contains the photon noise that the pixel happened to
+    have, and weights that follow it would bias sums; it is the same for all pixels of a bin.
+    """
+    variance = np.where(pixels.usable, pixels.measured_variance, np.float32(np.inf))
+    ordered = np.sort(nearest_bins(pixels.place, variance), axis=1)
+    known = np.isfinite(ordered).sum(axis=1)
+    chosen = np.clip((_SKY_SHARE * known).astype(int), 0, ordered.shape[1] - 1)
+    level = np.take_along_axis(ordered, chosen[:, None], axis=1)[:, 0]
+    bins = np.arange(len(level))
+    filled = np.interp(bins, bins[known > 0], level[known > 0]) if known.any() else level
+    return np.interp(pixels.place, bins, filled).astype(np.float32)

@@ -1,0 +1,324 @@
+"""Optimal extraction (Horne 1986, PASP 98, 609) of one order, in detector coordinates.
+
+Nothing is resampled: every pixel is compared with the profile times the spectrum at its own
+wavelength, so that tilted lines stay as sharp as the detector saw them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
+from soxs_recipes.algorithms.object_profile import ProfileShape
+from soxs_recipes.algorithms.quality import Quality, QualityArray, has
+from soxs_recipes.algorithms.spectrum_spline import Samples, SplineSpectrum, fit_spectrum
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+REACH_FWHM = 3.0
+"""Distance from the object up to which pixels are used."""
+
+_CORE_FWHM = 0.6
+# Least share of its information that a bin keeps to be a measurement, and to be one as usual.
+_LEAST_COVERAGE, _USUAL_COVERAGE = 0.1, 0.7
+# Model errors allowed for when outliers are sought, relative to the object's signal.
+_FIRST_TOLERANCE, _TOLERANCE = 0.3, 0.05
+_ROUNDS = 4
+_BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
+# Pixels beside a strong outlier are left out from this on.
+_STRONG, _BESIDE_SIGMA = 2.0, 2.5
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """How orders are extracted.
+
+    Attributes
+    ----------
+    kappa : float
+        Pixels that differ from profile times spectrum by more SDs are left out.
+    boxcar_fwhm : float
+        Half of the plain sum's aperture, in FWHM of the object.
+    """
+
+    kappa: float = 5.0
+    boxcar_fwhm: float = 1.5
+
+
+@dataclass(frozen=True)
+class ObjectPixels:
+    """Pixels around an object in one order; arrays as in `OrderPixels`, fewer columns.
+
+    Attributes
+    ----------
+    x : ndarray
+        Distance from the object along the slit, in FWHM.
+    fwhm_arcsec : ndarray
+        FWHM at the wavelength of each pixel.
+    response : ndarray
+        What a pixel collects of the spectrum.
+    value, variance : ndarray
+        Signal, positive for the object, and its variance without the object's photon noise.
+    usable : ndarray of bool
+        Pixels near enough and without fault.
+    """
+
+    pixels: OrderPixels
+    columns: slice
+    x: NDArray
+    fwhm_arcsec: NDArray
+    response: NDArray
+    value: NDArray
+    variance: NDArray
+    usable: Mask
+
+    @property
+    def place(self) -> NDArray:
+        """Place along dispersion, in bins."""
+        return self.pixels.place[:, self.columns]
+
+    @property
+    def area(self) -> NDArray:
+        """Size of a pixel, bins times arcsec."""
+        return self.pixels.area[:, self.columns]
+
+    def samples(self, variance: NDArray, keep: Mask, **change: NDArray) -> Samples:
+        """Pixels to which a spectrum is fitted."""
+        response, value = change.get("response", self.response), change.get("value", self.value)
+        weight = change.get("weight")
+        parts = (part[keep].astype(float) for part in (self.place, response, value, variance))
+        return Samples(*parts, None if weight is None else weight[keep].astype(float))
+
+
+@dataclass(frozen=True)
+class OrderFit:
+    """An object's spectrum in one order and which pixels it rests on."""
+
+    near: ObjectPixels
+    spectrum: SplineSpectrum
+    variance: NDArray
+    keep: Mask
+
+
+@dataclass(frozen=True)
+class OrderSpectrum:
+    """Extracted spectrum of one order of one beam; arrays have one entry per bin.
+
+    Attributes
+    ----------
+    flux, variance : ndarray
+        Electrons of the object and their variance.
+    boxcar, boxcar_variance : ndarray
+        The same as a plain sum.
+    sky, sky_variance : ndarray
+        Electrons of sky that the same weights collect, and what the error of the sky adds to the
+        variance of the flux (it is contained in `variance`); NaN without a sky frame.
+    quality : ndarray of uint16
+        Bits.
+    covariance_factor : float
+        Variance of sums of 20 bins over the sum of their variances.
+    rejected : float
+        Fraction of usable pixels left out as outliers.
+    """
+
+    flux: Array
+    variance: Array
+    boxcar: Array
+    boxcar_variance: Array
+    sky: Array
+    sky_variance: Array
+    quality: QualityArray
+    covariance_factor: float
+    rejected: float
+
+
+def object_pixels(
+    pixels: OrderPixels,
+    sign: int,
+    centre_arcsec: Array,
+    fwhm_arcsec: Array,
+    shape: ProfileShape,
+) -> ObjectPixels:
+    """Pixels around an object, and what they collect of its spectrum.
+
+    Parameters
+    ----------
+    pixels : OrderPixels
+        The order.
+    sign : int
+        -1 if the frame holds the object negative.
+    centre_arcsec, fwhm_arcsec : ndarray, shape (bins,)
+        Trace at the bins.
+    shape : ProfileShape
+        Profile in units of the FWHM.
+    """
+    bins = np.arange(pixels.count)
+    reach = REACH_FWHM * fwhm_arcsec[:, None]
+    inside = np.abs(pixels.slit_arcsec - centre_arcsec[:, None]) < 1.1 * reach
+    seen = np.flatnonzero(inside.any(axis=0))
+    columns = slice(seen[0], seen[-1] + 1) if seen.size else slice(0, 1)
+    place = pixels.place[:, columns]
+    fwhm = np.interp(place, bins, fwhm_arcsec)
+    x = (pixels.slit_arcsec[:, columns] - np.interp(place, bins, centre_arcsec)) / fwhm
+    return ObjectPixels(
+        pixels,
+        columns,
+        x,
+        fwhm,
+        pixels.area[:, columns] * shape(x) / fwhm,
+        sign * pixels.value[:, columns],
+        pixels.variance[:, columns],
+        pixels.usable[:, columns] & (np.abs(x) < REACH_FWHM),
+    )
+
+
+def fit_order(near: ObjectPixels, photon_factor: float, settings: ExtractionSettings) -> OrderFit:
+    """Fit the spectrum of an object to its pixels; outliers are left out, errors not computed.
+
+    Parameters
+    ----------
+    near : ObjectPixels
+        The pixels.
+    photon_factor : float
+        Variance of the photon noise per electron.
+    settings : ExtractionSettings
+        See there.
+    """
+    count = near.pixels.count
+    guess = _first_guess(near)
+    level, variance = (
+        np.interp(near.place, np.arange(count), guess),
+        _variance(near, guess, photon_factor),
+    )
+    keep = near.usable & ~_outliers(near, level, variance, settings.kappa, _FIRST_TOLERANCE)
+    spectrum = fit_spectrum(near.samples(variance, keep), count, errors=False)
+    for _ in range(_ROUNDS):
+        level = spectrum.at(near.place)
+        variance = _variance(near, spectrum.flux, photon_factor)
+        previous = keep
+        keep = near.usable & ~_outliers(near, level, variance, settings.kappa, _TOLERANCE)
+        spectrum = fit_spectrum(near.samples(variance, keep), count, errors=False)
+        if np.array_equal(keep, previous):
+            break
+    return OrderFit(near, spectrum, variance, keep)
+
+
+def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSettings) -> OrderSpectrum:
+    """Spectrum with errors, the plain sum and the sky under it.
+
+    Parameters
+    ----------
+    fit : OrderFit
+        The converged fit.
+    shape_share : ndarray, shape (bins,)
+        Share of the profile that lies on the slit: spectra are of the light on the slit.
+    settings : ExtractionSettings
+        See there.
+    """
+    near, count = fit.near, fit.near.pixels.count
+    best = fit_spectrum(near.samples(fit.variance, fit.keep), count)
+    plain = _boxcar(fit, settings)
+    sky, sky_variance = _sky(fit)
+    added = np.nan_to_num(sky_variance)
+    return OrderSpectrum(
+        best.flux * shape_share,
+        (best.variance + added) * shape_share**2,
+        plain.flux * shape_share,
+        (plain.variance + added) * shape_share**2,
+        sky * shape_share,
+        sky_variance * shape_share**2,
+        _quality(fit),
+        best.covariance_factor,
+        1 - np.count_nonzero(fit.keep) / max(np.count_nonzero(near.usable), 1),
+    )
+
+
+def _variance(near: ObjectPixels, flux: Array, photon_factor: float) -> NDArray:
+    """Variance with the object's photon noise.
+
+    The spectrum is smoothed: where weights follow its noise, high values weigh less than low ones.
+    """
+    smooth = np.maximum(np.convolve(flux, _BINOMIAL, mode="same"), 0)
+    level = np.interp(near.place, np.arange(len(flux)), smooth)
+    return near.variance + photon_factor * near.response * level
+
+
+def _first_guess(near: ObjectPixels) -> Array:
+    """Median over the pixels of each bin that see most of the object."""
+    core = near.usable & (np.abs(near.x) < _CORE_FWHM) & (near.response > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(core, near.value / near.response, np.nan)
+    ordered = np.sort(nearest_bins(near.place, ratio), axis=1)
+    known = np.isfinite(ordered).sum(axis=1)
+    row = np.arange(len(ordered))
+    low = ordered[row, np.maximum((known - 1) // 2, 0)]
+    high = ordered[row, np.minimum(known // 2, ordered.shape[1] - 1)]
+    level = np.where(known > 0, (low + high) / 2, np.nan)
+    if not (known > 0).any():
+        return np.zeros(len(ordered))
+    return np.interp(row, row[known > 0], level[known > 0])
+
+
+def _outliers(
+    near: ObjectPixels, level: NDArray, variance: NDArray, kappa: float, tolerance: float
+) -> Mask:
+    """Pixels that noise and the inaccuracy of the profile do not explain."""
+    model = near.response * level
+    pull = np.abs(near.value - model) / np.sqrt(variance + (tolerance * model) ** 2)
+    strong = near.usable & (pull > _STRONG * kappa)
+    beside = binary_dilation(strong) & (pull > _BESIDE_SIGMA) if strong.any() else strong
+    return (pull > kappa) | beside
+
+
+def _boxcar(fit: OrderFit, settings: ExtractionSettings) -> SplineSpectrum:
+    """Plain sum: with weights in inverse proportion to the response every pixel counts the same."""
+    near = fit.near
+    keep = fit.keep & (np.abs(near.x) < settings.boxcar_fwhm) & (near.response > 0)
+    weight = 1 / np.where(keep, near.response, 1.0)
+    samples = near.samples(fit.variance, keep, weight=weight)
+    return fit_spectrum(samples, near.pixels.count)
+
+
+def _sky(fit: OrderFit) -> tuple[Array, Array]:
+    """Sky that the weights collect, and the variance its error causes.
+
+    The error of a sky model is the same for all pixels of a bin, so that it adds up where that of
+    the pixels averages out.
+    """
+    near, count = fit.near, fit.near.pixels.count
+    if near.pixels.sky is None or near.pixels.sky_error is None:
+        return np.full(count, np.nan), np.zeros(count)
+    planes = (near.pixels.sky[:, near.columns], near.pixels.sky_error[:, near.columns])
+    sky, error = (
+        fit_spectrum(near.samples(fit.variance, fit.keep, value=plane), count, errors=False).flux
+        for plane in planes
+    )
+    return sky, error**2
+
+
+def _quality(fit: OrderFit) -> QualityArray:
+    """Bits of the bins: how much of the information is left, and what is saturated."""
+    near, count = fit.near, fit.near.pixels.count
+    near_object = np.abs(near.x) < REACH_FWHM
+    information = near.response**2 / np.where(fit.variance > 0, fit.variance, np.inf)
+    all_ = _sum_by_bin(near, np.where(near_object, information, 0.0), count)
+    kept = _sum_by_bin(near, np.where(fit.keep, information, 0.0), count)
+    coverage = np.divide(kept, all_, out=np.zeros(count), where=all_ > 0)
+    quality = np.where(coverage < _LEAST_COVERAGE, np.uint16(Quality.NO_DATA), np.uint16(0))
+    quality |= np.where(coverage < _USUAL_COVERAGE, np.uint16(Quality.INTERPOLATED), np.uint16(0))
+    bits = near.pixels.quality[:, near.columns]
+    core = np.abs(near.x) < _CORE_FWHM
+    for bit in (Quality.SATURATED, Quality.NONLINEAR):
+        marked = _sum_by_bin(near, (core & has(bits, bit)).astype(float), count) > 0
+        quality |= np.where(marked, np.uint16(bit), np.uint16(0))
+    return quality
+
+
+def _sum_by_bin(near: ObjectPixels, values: NDArray, count: int) -> Array:
+    place = np.clip(np.rint(near.place).astype(int), 0, count - 1)
+    return np.bincount(place.ravel(), values.ravel(), count)[:count]

@@ -1,0 +1,281 @@
+"""From sky-subtracted exposures to the spectra of the objects on the slit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxs_recipes.algorithms.beam_combination import BeamSpectra, combine_beams
+from soxs_recipes.algorithms.beam_pixels import Beam, Exposure, OrderPixels, exposure_pixels
+from soxs_recipes.algorithms.extraction import (
+    ExtractionSettings,
+    OrderFit,
+    OrderSpectrum,
+    extract_order,
+)
+from soxs_recipes.algorithms.object_model import (
+    ModelFit,
+    ModelSettings,
+    ObjectModel,
+    fit_model,
+    fit_orders,
+)
+from soxs_recipes.algorithms.object_profile import moffat
+from soxs_recipes.algorithms.object_search import (
+    BeamView,
+    SlitObject,
+    StackedProfile,
+    find_objects,
+    stacked_profile,
+)
+from soxs_recipes.algorithms.object_trace import CurveFit, Trace, constant_trace
+from soxs_recipes.algorithms.order_spectra import OrderSpectra
+from soxs_recipes.algorithms.quality import Quality
+
+Array = NDArray[np.float64]
+
+TRACEABLE_SNR = 25.0
+"""Signal-to-noise ratio of a beam from which its trace, width and profile are measured."""
+_CENTRED_SNR = 8.0
+_USUAL_BETA = 3.0
+# Pixels beyond the ends of the slit are not looked at.
+_MARGIN_ARCSEC = 0.5
+
+
+@dataclass(frozen=True)
+class ObjectSettings:
+    """How objects are sought and extracted.
+
+    Attributes
+    ----------
+    limits_arcsec : tuple of float
+        Ends of the slit.
+    detection_sigma : float
+        Significance of a detection.
+    trace_degree : int
+        Highest degree of the trace in the logarithm of wavelength.
+    guide : Trace or None
+        Trace of another object, whose shape is used where this one is too faint for its own.
+    extraction : ExtractionSettings
+        How orders are extracted.
+    """
+
+    limits_arcsec: tuple[float, float]
+    detection_sigma: float = 5.0
+    trace_degree: int = 4
+    guide: Trace | None = None
+    extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
+
+
+@dataclass(frozen=True)
+class SlitView:
+    """Pixels of all exposures, and the objects they show.
+
+    Attributes
+    ----------
+    exposures : tuple of Exposure
+        The frames.
+    pixels : list of tuple of OrderPixels
+        Pixels of each, by order.
+    profile : StackedProfile
+        Light along the slit, where objects should be at 0.
+    objects : list of SlitObject
+        Objects, the brightest first.
+    """
+
+    exposures: tuple[Exposure, ...]
+    pixels: list[tuple[OrderPixels, ...]]
+    profile: StackedProfile
+    objects: list[SlitObject]
+
+    @property
+    def origin_arcsec(self) -> float:
+        """Slit position of what is at 0 in the profile, in the first positive beam."""
+        return next(_expected(beam) for _, beam in self.beams if beam.sign > 0)
+
+    @property
+    def beams(self) -> list[tuple[int, Beam]]:
+        """Every beam with the number of its exposure."""
+        return [(k, beam) for k, exposure in enumerate(self.exposures) for beam in exposure.beams]
+
+    @property
+    def range_nm(self) -> tuple[float, float]:
+        """Wavelengths of all orders."""
+        waves = [one.wave_nm for one in self.pixels[0]]
+        return float(min(w.min() for w in waves)), float(max(w.max() for w in waves))
+
+
+@dataclass(frozen=True)
+class BeamResult:
+    """What was found of an object in one beam.
+
+    Attributes
+    ----------
+    model : ObjectModel
+        Trace and profile.
+    centres : CurveFit or None
+        Fit of the trace; None where it was given.
+    spectra : BeamSpectra
+        The extracted orders.
+    slit_share : float
+        Median share of the profile that lies on the slit.
+    """
+
+    model: ObjectModel
+    centres: CurveFit | None
+    spectra: BeamSpectra
+    slit_share: float
+
+
+@dataclass(frozen=True)
+class ExtractedObject:
+    """Spectrum of an object.
+
+    Attributes
+    ----------
+    found : SlitObject
+        The object.
+    spectra : OrderSpectra
+        Its orders; blaze is NaN.
+    beams : tuple of BeamResult
+        What it was combined from.
+    levels : ndarray
+        Level of each beam relative to their mean.
+    traced : bool
+        Whether its own trace was measured.
+    rejected : float
+        Fraction of pixels left out as outliers.
+    """
+
+    found: SlitObject
+    spectra: OrderSpectra
+    beams: tuple[BeamResult, ...]
+    levels: Array
+    traced: bool
+    rejected: float
+
+
+def look(exposures: Sequence[Exposure], settings: ObjectSettings) -> SlitView:
+    """Collect the pixels of exposures and find the objects on the slit.
+
+    Beams are stacked by where the header says the target is, so that an object too faint for one
+    exposure is found in all of them together.
+    """
+    low, high = settings.limits_arcsec
+    pixels = exposure_pixels(exposures, (low - _MARGIN_ARCSEC, high + _MARGIN_ARCSEC))
+    beams = [
+        BeamView(pixels[k], beam.sign, _expected(beam), _others(exposure, beam))
+        for k, exposure in enumerate(exposures)
+        for beam in exposure.beams
+    ]
+    profile = stacked_profile(beams, settings.limits_arcsec)
+    objects = find_objects(profile, settings.detection_sigma)
+    return SlitView(tuple(exposures), pixels, profile, objects)
+
+
+def extract_object(view: SlitView, found: SlitObject, settings: ObjectSettings) -> ExtractedObject:
+    """Extract an object from every beam and combine the spectra.
+
+    Parameters
+    ----------
+    view : SlitView
+        The exposures.
+    found : SlitObject
+        The object; one of S/N 0 is extracted where it is said to be.
+    settings : ObjectSettings
+        See there.
+    """
+    snr = found.snr / np.sqrt(len(view.beams))
+    beams = tuple(_beam(view, k, beam, found, snr, settings) for k, beam in view.beams)
+    orders, levels = combine_beams([beam.spectra for beam in beams])
+    rejected = float(np.mean([one.rejected for one in orders.values()]))
+    spectra = _long_form(view, orders, float(np.mean([b.spectra.exptime_s for b in beams])))
+    return ExtractedObject(found, spectra, beams, levels, snr >= TRACEABLE_SNR, rejected)
+
+
+def _expected(beam: Beam) -> float:
+    return beam.slit_arcsec if np.isfinite(beam.slit_arcsec) else 0.0
+
+
+def _others(exposure: Exposure, beam: Beam) -> tuple[float, ...]:
+    return tuple(_expected(one) for one in exposure.beams if one.sign != beam.sign)
+
+
+def _beam(
+    view: SlitView,
+    exposure: int,
+    beam: Beam,
+    found: SlitObject,
+    snr: float,
+    settings: ObjectSettings,
+) -> BeamResult:
+    """Fit the model of one beam and extract its orders."""
+    pixels = view.pixels[exposure]
+    start = _start(view, _expected(beam) + found.offset_arcsec, found.fwhm_arcsec, settings, snr)
+    traceable = snr >= TRACEABLE_SNR
+    degree = settings.trace_degree if traceable else 0 if snr >= _CENTRED_SNR else -1
+    how = ModelSettings(view.range_nm, degree, traceable, snr)
+    fit = fit_model(pixels, beam.sign, start, how, settings.extraction)
+    orders, shares = _extract(fit, beam.sign, settings)
+    return BeamResult(fit.model, fit.centres, BeamSpectra(orders, beam.exptime_s), shares)
+
+
+def _start(
+    view: SlitView, slit_arcsec: float, fwhm_arcsec: float, settings: ObjectSettings, snr: float
+) -> ObjectModel:
+    """First guess: the object at one slit position, or along the trace of another object."""
+    trace = constant_trace(slit_arcsec, fwhm_arcsec, view.range_nm)
+    if settings.guide is not None and snr < TRACEABLE_SNR:
+        guide = settings.guide.centre
+        middle = float(np.median([guide(p.order, p.wave_nm).mean() for p in view.pixels[0]]))
+        trace = Trace(guide.moved(slit_arcsec - middle), trace.log_fwhm)
+    return ObjectModel(trace, {one.order: moffat(_USUAL_BETA) for one in view.pixels[0]})
+
+
+def _extract(
+    fit: ModelFit, sign: int, settings: ObjectSettings
+) -> tuple[dict[int, OrderSpectrum], float]:
+    """Spectra of all orders, and the median share of the profile on the slit."""
+    orders, shares = {}, []
+    for one in fit_orders(fit.pixels, sign, fit.model, settings.extraction):
+        share = _slit_share(fit.model, one, settings.limits_arcsec)
+        orders[one.near.pixels.order] = extract_order(one, share, settings.extraction)
+        shares.append(float(np.median(share)))
+    return orders, float(np.median(shares))
+
+
+def _slit_share(model: ObjectModel, fit: OrderFit, limits_arcsec: tuple[float, float]) -> Array:
+    pixels = fit.near.pixels
+    centre, fwhm = model.trace.at(pixels.order, pixels.wave_nm)
+    low, high = ((limit - centre) / fwhm for limit in limits_arcsec)
+    return model.shapes[pixels.order].share(low, high)
+
+
+def _long_form(view: SlitView, orders: dict[int, OrderSpectrum], exptime_s: float) -> OrderSpectra:
+    """All orders one after the other, each sorted by wavelength."""
+    columns: dict[str, list[NDArray]] = {}
+    solution = view.exposures[0].solution
+    for pixels in view.pixels[0]:
+        one, rising = orders[pixels.order], np.argsort(pixels.wave_nm)
+        beyond = solution.extrapolated(pixels.order, pixels.wave_nm)
+        bit = np.where(beyond, np.uint16(Quality.EXTRAPOLATED), np.uint16(0))
+        values = {
+            "order": np.full(pixels.count, pixels.order),
+            "wave_nm": pixels.wave_nm,
+            "width_nm": pixels.width_nm,
+            "flux_e": one.flux,
+            "error_e": np.sqrt(one.variance),
+            "quality": one.quality | bit,
+            "sky_e": one.sky,
+            "boxcar_e": one.boxcar,
+            "boxcar_error_e": np.sqrt(one.boxcar_variance),
+            "blaze": np.full(pixels.count, np.nan),
+        }
+        for name, value in values.items():
+            columns.setdefault(name, []).append(value[rising])
+    factors = {order: one.covariance_factor for order, one in orders.items()}
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return OrderSpectra(**joined, covariance=factors, exptime_s=exptime_s)

@@ -1,0 +1,341 @@
+"""Trace, width and profile of an object, fitted to one beam in turns with its spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+
+from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
+from soxs_recipes.algorithms.extraction import (
+    ExtractionSettings,
+    ObjectPixels,
+    OrderFit,
+    fit_order,
+    object_pixels,
+)
+from soxs_recipes.algorithms.object_profile import (
+    ProfileSamples,
+    ProfileShape,
+    fit_moffat,
+    fit_shape,
+)
+from soxs_recipes.algorithms.object_trace import (
+    CHUNK_BINS,
+    FLOOR_ARCSEC,
+    FLOOR_WIDTH,
+    Curve,
+    CurveFit,
+    Measurements,
+    Trace,
+    fit_curve,
+)
+
+Array = NDArray[np.float64]
+
+# Signal-to-noise ratio at which a chunk is long enough, and below which it is no measurement.
+_CHUNK_SNR, _LEAST_SNR = 8.0, 4.0
+# Spectra noisier than this per bin are smoothed before profiles are compared with them.
+_SMOOTH_SNR = 10.0
+_TURNS = 3
+# What an order's profile may differ from the arm's, relative to the peak, a priori.
+_ORDER_DEVIATION = 0.003
+_WIDTH_DEGREE = 2
+# Pixels between these distances tell the variance of the sky at the object.
+_SKY_FROM_FWHM, _SKY_TO_ARCSEC = 1.5, 3.5
+
+
+@dataclass(frozen=True)
+class ObjectModel:
+    """What is known of an object in one beam.
+
+    Attributes
+    ----------
+    trace : Trace
+        Position and width.
+    shapes : mapping of int to ProfileShape
+        Profile in each order.
+    photon_factor : float
+        Variance of its photon noise per electron.
+    """
+
+    trace: Trace
+    shapes: Mapping[int, ProfileShape]
+    photon_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelFit:
+    """A fitted model, the spectra that go with it, and how well the trace fits.
+
+    Attributes
+    ----------
+    model : ObjectModel
+        The model.
+    pixels : tuple of OrderPixels
+        Pixels with the variance of the sky as seen beside the object.
+    centres : CurveFit or None
+        Fit of the trace; None where it was given.
+    """
+
+    model: ObjectModel
+    pixels: tuple[OrderPixels, ...]
+    centres: CurveFit | None
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """How a model is fitted.
+
+    Attributes
+    ----------
+    range_nm : tuple of float
+        Wavelengths of the arm.
+    degree : int
+        Highest degree of the trace; 0 moves the first guess as a whole, -1 leaves it where it is.
+    fit_profile : bool
+        Whether width and profile are fitted too.
+    snr : float
+        Signal-to-noise ratio of the detection, by which the length of chunks is chosen.
+    """
+
+    range_nm: tuple[float, float]
+    degree: int
+    fit_profile: bool
+    snr: float
+
+
+def fit_model(
+    pixels: Sequence[OrderPixels],
+    sign: int,
+    start: ObjectModel,
+    settings: ModelSettings,
+    extraction: ExtractionSettings,
+) -> ModelFit:
+    """Fit trace, width and profile of an object in turns with its spectrum.
+
+    Parameters
+    ----------
+    pixels : sequence of OrderPixels
+        Orders of the frame.
+    sign : int
+        Sign of the object in it.
+    start : ObjectModel
+        First guess.
+    settings, extraction
+        See there.
+    """
+    model, orders, centres = start, tuple(pixels), None
+    for turn in range(_TURNS):
+        fits = fit_orders(orders, sign, model, extraction)
+        model = replace(model, photon_factor=photon_factor(fits))
+        orders = tuple(_with_sky_variance(fit, model.photon_factor) for fit in fits)
+        model, centres = _turn(fits, model, settings, turn)
+    return ModelFit(model, orders, centres)
+
+
+def fit_orders(
+    pixels: Sequence[OrderPixels], sign: int, model: ObjectModel, extraction: ExtractionSettings
+) -> list[OrderFit]:
+    """Fit the spectrum of every order to its pixels."""
+    return [
+        fit_order(near_object(one, sign, model), model.photon_factor, extraction) for one in pixels
+    ]
+
+
+def near_object(pixels: OrderPixels, sign: int, model: ObjectModel) -> ObjectPixels:
+    """Pixels of an order around an object."""
+    centre, fwhm = model.trace.at(pixels.order, pixels.wave_nm)
+    return object_pixels(pixels, sign, centre, fwhm, model.shapes[pixels.order])
+
+
+def photon_factor(fits: Sequence[OrderFit]) -> float:
+    """Variance per electron of the object, from the variances that came with the frame."""
+    up, down = 0.0, 0.0
+    for fit in fits:
+        near = fit.near
+        signal = near.response * fit.spectrum.at(near.place)
+        core = fit.keep & (np.abs(near.x) < 1) & (signal > 0)
+        measured = near.pixels.measured_variance[:, near.columns]
+        up += float(np.sum((measured - near.variance)[core] * signal[core], dtype=float))
+        down += float(np.sum(signal[core] ** 2, dtype=float))
+    return float(np.clip(up / down, 0.0, 5.0)) if down > 0 else 1.0
+
+
+def _turn(
+    fits: Sequence[OrderFit], model: ObjectModel, settings: ModelSettings, turn: int
+) -> tuple[ObjectModel, CurveFit | None]:
+    """Improve trace and width; from the second turn on the profile, too."""
+    if settings.degree < 0:
+        return model, None
+    shift, width = _chunks(fits, model, settings)
+    if not shift.known.any():
+        return model, None
+    centres = _fit_centres(shift, model.trace.centre, settings, turn == _TURNS - 1)
+    trace = replace(model.trace, centre=centres.curve)
+    if not settings.fit_profile:
+        return replace(model, trace=trace), centres
+    degree = min(settings.degree, _WIDTH_DEGREE)
+    widths = _plus(width, model.trace.log_fwhm)
+    log_fwhm = fit_curve(widths, settings.range_nm, degree, FLOOR_WIDTH, False).curve
+    trace = replace(trace, log_fwhm=log_fwhm)
+    return _with_profile(fits, replace(model, trace=trace), turn), centres
+
+
+def _fit_centres(
+    shift: Measurements, centre: Curve, settings: ModelSettings, last: bool
+) -> CurveFit:
+    """Fit the trace to shifts measured against it."""
+    if settings.degree == 0:
+        fit = fit_curve(shift, settings.range_nm, 0, FLOOR_ARCSEC, by_order=False)
+        return replace(fit, curve=centre.moved(float(fit.curve.coef[0])))
+    data = _plus(shift, centre)
+    return fit_curve(data, settings.range_nm, settings.degree, FLOOR_ARCSEC, by_order=last)
+
+
+def _with_profile(fits: Sequence[OrderFit], model: ObjectModel, turn: int) -> ObjectModel:
+    """Fit the profile: a Moffat function first, then as measured, in the end order by order."""
+    samples = {fit.near.pixels.order: _profile_samples(fit, model.trace) for fit in fits}
+    columns = zip(*(vars(one).values() for one in samples.values()), strict=True)
+    joined = ProfileSamples(*map(np.concatenate, columns))
+    shape, scale = fit_moffat(joined)
+    trace = replace(model.trace, log_fwhm=model.trace.log_fwhm.moved(float(np.log(scale))))
+    if turn == 0:
+        return replace(model, trace=trace, shapes=dict.fromkeys(samples, shape))
+    samples = {order: _rescaled(one, scale) for order, one in samples.items()}
+    shape = fit_shape(_rescaled(joined, scale), shape)
+    if turn < _TURNS - 1:
+        return replace(model, trace=trace, shapes=dict.fromkeys(samples, shape))
+    shapes = {order: fit_shape(one, shape, _ORDER_DEVIATION) for order, one in samples.items()}
+    return replace(model, trace=trace, shapes=shapes)
+
+
+def _rescaled(samples: ProfileSamples, scale: float) -> ProfileSamples:
+    """Samples for a FWHM that is larger by a factor."""
+    return replace(samples, x=samples.x / scale, response=samples.response / scale)
+
+
+def _profile_samples(fit: OrderFit, trace: Trace) -> ProfileSamples:
+    near, keep = fit.near, fit.keep
+    centre, fwhm = trace.at(near.pixels.order, near.pixels.wave_nm)
+    bins, place = np.arange(near.pixels.count), near.place[keep].astype(float)
+    width = np.interp(place, bins, fwhm)
+    slit = near.pixels.slit_arcsec[:, near.columns][keep]
+    level = np.interp(place, bins, _smoothed(fit))
+    return ProfileSamples(
+        (slit - np.interp(place, bins, centre)) / width,
+        near.area[keep] * level / width,
+        near.value[keep].astype(float),
+        fit.variance[keep].astype(float),
+    )
+
+
+def _chunks(
+    fits: Sequence[OrderFit], model: ObjectModel, settings: ModelSettings
+) -> tuple[Measurements, Measurements]:
+    """Shift (arcsec) and relative change of width of the profile in chunks of the orders."""
+    total = sum(fit.near.pixels.count for fit in fits)
+    length = max(CHUNK_BINS, round(total * (_CHUNK_SNR / max(settings.snr, 1.0)) ** 2))
+    parts = [_order_chunks(fit, model, length) for fit in fits]
+    order, wave, shift, shift_error, width, width_error = map(
+        np.concatenate, zip(*parts, strict=True)
+    )
+    return (
+        Measurements(order, wave, shift, shift_error),
+        Measurements(order, wave, width, width_error),
+    )
+
+
+def _order_chunks(fit: OrderFit, model: ObjectModel, length: int) -> tuple[NDArray, ...]:
+    """Least squares of level, shift and width in every chunk of one order."""
+    near, keep, pixels = fit.near, fit.keep, fit.near.pixels
+    shape = model.shapes[pixels.order]
+    count = max(1, round(pixels.count / length))
+    level = np.interp(near.place[keep], np.arange(pixels.count), _smoothed(fit))
+    fwhm, x = near.fwhm_arcsec[keep], near.x[keep]
+    scale = near.area[keep] * level / fwhm
+    profile, slope = shape(x), shape.slope(x)
+    terms = np.stack([scale * profile, -scale * slope / fwhm, -scale * (profile + x * slope)])
+    chunk = np.clip((near.place[keep] * count / pixels.count).astype(int), 0, count - 1)
+    weight = 1 / fit.variance[keep]
+    normal = np.empty((count, 3, 3))
+    right = np.empty((count, 3))
+    for i in range(3):
+        right[:, i] = np.bincount(chunk, terms[i] * near.value[keep] * weight, count)
+        for j in range(i + 1):
+            sums = np.bincount(chunk, terms[i] * terms[j] * weight, count)
+            normal[:, i, j] = normal[:, j, i] = sums
+    wave = pixels.wave_of((np.arange(count) + 0.5) * pixels.count / count - 0.5)
+    return (np.full(count, pixels.order), wave, *_solved(normal, right))
+
+
+def _solved(normal: Array, right: Array) -> tuple[Array, Array, Array, Array]:
+    """Shift and width with errors; infinite where a chunk has no light worth it."""
+    scale = np.sqrt(np.maximum(np.einsum("nkk->nk", normal), 1e-30))
+    unit = normal / (scale[:, :, None] * scale[:, None, :]) + 1e-9 * np.eye(3)
+    inverse = np.linalg.inv(unit)
+    solution = np.einsum("nij,nj->ni", inverse, right / scale) / scale
+    error = np.sqrt(np.maximum(np.einsum("nkk->nk", inverse), 0)) / scale
+    level = solution[:, 0]
+    lit = (level > 0.2) & (level > _LEAST_SNR * error[:, 0])
+    safe = np.where(lit, level, 1.0)
+    value = np.where(lit[:, None], solution / safe[:, None], np.nan)
+    error = np.where(lit[:, None], error / safe[:, None], np.inf)
+    return value[:, 1], error[:, 1], value[:, 2], error[:, 2]
+
+
+def _smoothed(fit: OrderFit) -> Array:
+    """Spectrum, smoothed where its noise would weaken the comparison with profiles."""
+    flux, near = fit.spectrum.flux, fit.near
+    variance = near.variance[np.arange(len(flux)), near.response.argmax(axis=1)]
+    peak = near.response.max(axis=1)
+    noise = np.sqrt(variance) / np.maximum(peak, 1e-6) / 1.5
+    snr = float(np.median(np.abs(uniform_filter1d(flux, CHUNK_BINS, mode="nearest")) / noise))
+    width = int(np.clip((_SMOOTH_SNR / max(snr, 1e-3)) ** 2, 1, 4 * CHUNK_BINS))
+    if width < 2:
+        return flux
+    weight = 1 / noise**2
+    mean = uniform_filter1d(flux * weight, width, mode="nearest")
+    return np.maximum(mean / uniform_filter1d(weight, width, mode="nearest"), 0.0)
+
+
+def _plus(change: Measurements, curve: Curve) -> Measurements:
+    """Values of a curve plus the changes measured against it."""
+    value = np.empty(len(change.value))
+    for order in np.unique(change.order):
+        here = change.order == order
+        value[here] = curve(int(order), change.wave_nm[here]) + change.value[here]
+    return replace(change, value=value)
+
+
+def _with_sky_variance(fit: OrderFit, factor: float) -> OrderPixels:
+    """Pixels with the variance that the sky has beside the object, in every bin."""
+    near, pixels = fit.near, fit.near.pixels
+    bins = np.arange(pixels.count)
+    centre, fwhm = _axis(near)
+    distance = np.abs(pixels.slit_arcsec - centre[:, None])
+    use = pixels.usable & (distance > _SKY_FROM_FWHM * fwhm[:, None]) & (distance < _SKY_TO_ARCSEC)
+    use[:, near.columns] &= fit.keep | ~near.usable
+    # Other objects and what no map knows as bad have variances of their own.
+    use &= pixels.measured_variance < 2.5 * pixels.variance
+    own = np.zeros_like(pixels.variance)
+    signal = near.response * np.maximum(fit.spectrum.at(near.place), 0)
+    own[:, near.columns] = factor * signal
+    value = np.where(use, pixels.measured_variance - own, np.float32(0))
+    number = nearest_bins(pixels.place, use.astype(np.float32)).sum(axis=1)
+    total = nearest_bins(pixels.place, value).sum(axis=1)
+    enough = number >= 4
+    if not enough.any():
+        return pixels
+    level = np.interp(bins, bins[enough], total[enough] / number[enough])
+    level = np.maximum(level, 1e-3 * np.median(level[enough]))
+    return replace(pixels, variance=np.interp(pixels.place, bins, level).astype(np.float32))
+
+
+def _axis(near: ObjectPixels) -> tuple[Array, Array]:
+    """Slit position and FWHM of the object at each row of pixels."""
+    slit = near.pixels.slit_arcsec[:, near.columns] - near.x * near.fwhm_arcsec
+    return slit.mean(axis=1), near.fwhm_arcsec.mean(axis=1)

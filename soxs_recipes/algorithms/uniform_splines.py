@@ -1,0 +1,30 @@
+"""Cubic B-splines on knots one apart: the four that are not zero at a place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+AT_KNOT = np.array([1.0, 4.0, 1.0]) / 6
+"""The three splines that are not zero at a knot."""
+
+
+def spline_basis(place: ArrayLike) -> tuple[NDArray[np.int_], tuple[Array, Array, Array, Array]]:
+    """Index of the knot at or below each place, and the values of four splines.
+
+    The first of the four is centred one knot before that knot (de Boor 1978).
+    """
+    place = np.asarray(place, dtype=float)
+    first = np.floor(place).astype(np.intp)
+    t = place - first
+    square = t * t
+    cube = square * t
+    rest = 1 - t
+    return first, (
+        rest * rest * rest / 6,
+        (0.5 * cube - square) + 2 / 3,
+        0.5 * (t + square - cube) + 1 / 6,
+        cube / 6,
+    )
