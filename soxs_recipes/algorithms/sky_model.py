@@ -127,8 +127,9 @@ class SkyModel:
         Objects that were fitted with the sky.
     spectra : tuple of SkySpectrum
         The sky by order.
-    light : ndarray
-        Electrons of the objects in each pixel, as fitted.
+    light, light_variance : ndarray
+        Electrons of the objects in each pixel as fitted, and the variance of sky and objects
+        together.
     """
 
     flux: Image
@@ -139,6 +140,7 @@ class SkyModel:
     objects: tuple[SlitObject, ...]
     spectra: tuple[SkySpectrum, ...]
     light: Image
+    light_variance: Image
 
     def subtracted(self, frame: DetectorFrame) -> DetectorFrame:
         """Return the frame without sky, the model's error included in its own."""
@@ -179,7 +181,7 @@ class _State:
     objects: tuple[Array32, ...]
     variance: Array32
     weight: Array32
-    model_variance: Array32 | None = None
+    model_variance: tuple[Array32, ...] = ()
     spectrum: SkySpectrum | None = None
 
 
@@ -188,6 +190,7 @@ def fit_sky(
     strips: Sequence[SlitStrip],
     settings: SkySettings,
     left_out: Mask | None = None,
+    known: Image | None = None,
 ) -> SkyModel:
     """Fit the sky of a frame.
 
@@ -201,14 +204,16 @@ def fit_sky(
         How.
     left_out : ndarray of bool, shape (ny, nx), optional
         Pixels that are not fitted although they are good; the model covers them.
+    known : ndarray, optional
+        Sky known from elsewhere, without error: the rest is fitted, and the model is the sum.
     """
     good = frame.good() if left_out is None else frame.good() & ~left_out
-    variance = frame.variance
-    factor = np.float32(settings.photon_factor)
-    light = expected_signal(frame.flux, settings.faint_below_e) if factor else frame.flux
-    base = np.maximum(variance - factor * light, np.float32(_LEAST_BASE) * variance)
-    planes = frame.flux, base, variance, good
-    levels = [_level(strip, frame.flux, good) for strip in strips]
+    base = _base_variance(frame, settings)
+    flux = frame.flux
+    if known is not None:
+        flux, base = flux - known, base + np.float32(settings.photon_factor) * known
+    planes = flux, base, frame.variance, good
+    levels = [_level(strip, flux, good) for strip in strips]
     profiles = measure_profiles(strips, [above for _, above in levels])
     objects = find_objects(
         profiles,
@@ -228,7 +233,44 @@ def fit_sky(
         ((order.slit, order.flux - sum(s.objects), s.sky, s.weight) for order, s in fitted),
         _USUAL_ROUGHNESS,
     )
-    return _last(frame, _reshaped(fitted), lit, objects, settings)
+    model = _last(frame, _reshaped(fitted), lit, objects, settings)
+    return model if known is None else replace(model, flux=model.flux + known * model.covered)
+
+
+def given_sky(
+    frame: DetectorFrame,
+    strips: Sequence[SlitStrip],
+    settings: SkySettings,
+    sky: Image,
+    variance: Image,
+) -> SkyModel:
+    """Take a sky from elsewhere as the model, with the photon noise of what it expects."""
+    covered = np.zeros(frame.shape, bool)
+    for strip in strips:
+        covered.reshape(-1)[strip.index[strip.inside]] = True
+    none = np.zeros(frame.shape, np.float32)
+    rest = expected_signal(frame.flux - sky, settings.faint_below_e)
+    photons = np.float32(settings.photon_factor) * np.maximum(sky + rest, 0)
+    return SkyModel(
+        flux=np.where(covered, sky, none),
+        variance=np.where(covered, variance, none),
+        pixel_variance=_base_variance(frame, settings) + photons,
+        covered=covered,
+        used=covered & frame.good(),
+        objects=(),
+        spectra=(),
+        light=none,
+        light_variance=none,
+    )
+
+
+def _base_variance(frame: DetectorFrame, settings: SkySettings) -> Image:
+    """Variance of the pixels without the photon noise of their light."""
+    variance, factor = frame.variance, np.float32(settings.photon_factor)
+    if not factor:
+        return variance
+    light = expected_signal(frame.flux, settings.faint_below_e)
+    return np.maximum(variance - factor * light, np.float32(_LEAST_BASE) * variance)
 
 
 def _level(strip: SlitStrip, flux: Image, good: Mask) -> tuple[Array32, Array32]:
@@ -291,7 +333,7 @@ def _refit(
     light = sum(objects, start=np.float32(0))
     variance = _pixel_variance(order, sky + light, light, settings)
     if last:
-        error = sky_spline.variance(sky_matrix, fit.covariance)
+        error = tuple(sky_spline.variance(m, fit.covariance) for m in (sky_matrix, matrix))
         coef = fit.coef[:, :_SKY_FUNCTIONS]
         spectrum = SkySpectrum(order.packing.first, settings.knot_px, coef, lit)
         return _State(sky, objects, variance, state.weight, error, spectrum)
@@ -346,7 +388,7 @@ def _last(
     settings: SkySettings,
 ) -> SkyModel:
     """Fit once more with the illumination, and put the model on the frame."""
-    planes = [np.zeros(frame.shape, np.float32) for _ in range(4)]
+    planes = [np.zeros(frame.shape, np.float32) for _ in range(5)]
     covered, used = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
     spectra = []
     for order, before in fitted:
@@ -354,10 +396,12 @@ def _last(
         spectra.append(state.spectrum)
         filled = order.packing.filled
         place = order.place[filled]
-        values = state.sky, state.model_variance, state.variance, sum(state.objects, np.float32(0))
+        sky_error, error = state.model_variance
+        light = sum(state.objects, start=np.zeros_like(state.sky))
+        values = (state.sky, sky_error, state.variance, light, error)
         for plane, value in zip(planes, values, strict=True):
-            plane.reshape(-1)[place] = np.broadcast_to(value, filled.shape)[filled]
+            plane.reshape(-1)[place] = value[filled]
         covered.reshape(-1)[place] = True
         used.reshape(-1)[place] = state.weight[filled] > 0
-    *first, light = planes
-    return SkyModel(*first, covered, used, objects, tuple(spectra), light)
+    *first, light, error = planes
+    return SkyModel(*first, covered, used, objects, tuple(spectra), light, error)

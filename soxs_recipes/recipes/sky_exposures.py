@@ -12,7 +12,8 @@ from soxs_recipes.algorithms.flexure import Flexure, sky_flexure
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
-from soxs_recipes.algorithms.sky_model import SkyModel, SkySettings, fit_sky
+from soxs_recipes.algorithms.sky_model import SkyModel, SkySettings, fit_sky, given_sky
+from soxs_recipes.algorithms.sky_transfer import transferred_sky, weights_in_time
 from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
 from soxs_recipes.errors import MissingInputError, SettingMismatchError
 from soxs_recipes.instrument import keywords as kw
@@ -176,9 +177,14 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
         faint_below_e=_FAINT * float(noise[0]),
         flexure=flexure,
         strips=strips_of(run, setup, flexure),
-        beams=((1, float(frame.header.get(kw.CUMOFF_Y_ARCSEC, 0.0))),),
+        beams=((1, target_slit_arcsec(frame)),),
         mjd_mid=float(frame.header.get(kw.MJD_OBS, np.nan)) + duration_s / 2 / 86400,
     )
+
+
+def target_slit_arcsec(frame: InputFrame) -> float:
+    """Slit position at which the header has the target: the offset along the slit, if any."""
+    return float(frame.header.get(kw.CUMOFF_Y_ARCSEC, 0.0))
 
 
 def strips_of(run: Run, setup: Setup, flexure: Flexure) -> tuple[SlitStrip, ...]:
@@ -186,6 +192,18 @@ def strips_of(run: Run, setup: Setup, flexure: Flexure) -> tuple[SlitStrip, ...]
     low, high = setup.slit_arcsec
     margin = run.settings.slit_margin
     return slit_strips(flexure.applied(setup.solution), (low + margin, high - margin))
+
+
+def for_differences(setup: Setup) -> Setup:
+    """Calibrations whose errors cancel in the difference of two exposures are without error."""
+    calibrations = setup.calibrations
+    bias, dark = calibrations.bias, calibrations.dark
+    if bias is not None:
+        bias = replace(bias, error=np.zeros_like(bias.error))
+    if dark is not None:
+        frame = replace(dark.frame, error=np.zeros_like(dark.frame.error))
+        dark = replace(dark, frame=frame)
+    return replace(setup, calibrations=replace(calibrations, bias=bias, dark=dark))
 
 
 def difference(run: Run, setup: Setup, one: SkyExposure, other: SkyExposure) -> SkyExposure:
@@ -228,18 +246,60 @@ def fitted_sky(run: Run, exposure: SkyExposure, expected_arcsec: float | None = 
     expected_arcsec : float, optional
         Where the target should be, if not where its first beam is; NaN where there is none.
     """
-    given = run.settings
     _, beam = exposure.beams[0]
-    settings = SkySettings(
+    expected = beam if expected_arcsec is None else expected_arcsec
+    return fit_sky(exposure.frame, exposure.strips, _settings(run, exposure, expected))
+
+
+def _settings(run: Run, exposure: SkyExposure, expected_arcsec: float) -> SkySettings:
+    given = run.settings
+    return SkySettings(
         photon_factor=exposure.photon_factor,
         faint_below_e=exposure.faint_below_e,
-        expected_arcsec=beam if expected_arcsec is None else expected_arcsec,
+        expected_arcsec=expected_arcsec,
         knot_px=given.knot_distance,
         least_snr=given.object_detection,
         most_objects=given.most_objects,
         signed=len(exposure.beams) > 1,
     )
-    return fit_sky(exposure.frame, exposure.strips, settings)
+
+
+def sky_from_others(
+    run: Run,
+    exposure: SkyExposure,
+    others: Sequence[tuple[SkyExposure, SkyModel]],
+    fit_rest: bool,
+) -> SkyModel:
+    """Sky of an exposure from that of others, interpolated in time, its lines scaled.
+
+    Parameters
+    ----------
+    run : Run
+        Its settings are used.
+    exposure : SkyExposure
+        Exposure on target.
+    others : sequence of (SkyExposure, SkyModel)
+        Exposures of the sky and what was fitted in them.
+    fit_rest : bool
+        Whether what the others leave is fitted in the exposure.
+    """
+    weights = weights_in_time(exposure.mjd_mid, [other.mjd_mid for other, _ in others])
+    scaled = [
+        weight * exposure.exptime_s / other.exptime_s
+        for weight, (other, _) in zip(weights, others, strict=True)
+    ]
+    spectra = [model.spectra for _, model in others]
+    sky = transferred_sky(exposure.frame, exposure.strips, spectra, scaled)
+    expected = exposure.beams[0][1]
+    settings = _settings(run, exposure, expected)
+    if fit_rest:
+        return fit_sky(exposure.frame, exposure.strips, settings, known=sky)
+    variance = sum(
+        np.float32(share**2) * model.variance
+        for share, (_, model) in zip(scaled, others, strict=True)
+        if share
+    )
+    return given_sky(exposure.frame, exposure.strips, settings, sky, variance)
 
 
 def without_sky(exposure: SkyExposure, model: SkyModel) -> DetectorFrame:

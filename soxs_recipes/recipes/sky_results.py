@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,11 @@ _LINES_SHARE = 0.1
 
 
 def sky_results(
-    role: str, exposure: SkyExposure, model: SkyModel, cards: dict[str, object] | None = None
+    role: str,
+    exposure: SkyExposure,
+    model: SkyModel,
+    cards: Mapping[str, object] | None = None,
+    qc: Mapping[str, float | None] | None = None,
 ) -> list[Result]:
     """Exposure without sky, and the sky.
 
@@ -36,8 +41,10 @@ def sky_results(
         The exposure.
     model : SkyModel
         Its sky.
-    cards : dict, optional
+    cards : mapping, optional
         Further cards of the primary header.
+    qc : mapping, optional
+        Further quality-control parameters.
     """
     frame = without_sky(exposure, model)
     sky = DetectorFrame.from_variance(
@@ -47,14 +54,14 @@ def sky_results(
     )
     tables = {"BEAMS": _beams(exposure), "GEOMETRY": _geometry(exposure.flexure)}
     primary = {"MJD-MID": (exposure.mjd_mid, "middle of the exposure"), **(cards or {})}
-    qc = sky_quality(exposure, model)
+    measured = {**sky_quality(exposure, model), **(qc or {})}
     steps = (*exposure.steps, f"sky fitted with {len(model.objects)} object(s) and subtracted")
     contents = ((SKY_SUB[role], {**planes(frame), **tables}), (SKY_MODEL[role], planes(sky)))
     return [
         Result(
             product,
             content,
-            qc,
+            measured,
             exposure.exptime_s,
             steps=steps,
             cards={"": primary},
@@ -93,7 +100,7 @@ def _residual_scatter(exposure: SkyExposure, model: SkyModel) -> tuple[float, fl
     used = model.used
     sky, variance = model.flux[used], model.pixel_variance[used]
     # A pixel pulls the model by the share that the model's variance has in its own.
-    expected = np.sqrt(np.maximum(variance - model.variance[used], 0.05 * variance))
+    expected = np.sqrt(np.maximum(variance - model.light_variance[used], 0.05 * variance))
     ratio = (exposure.frame.flux - model.flux - model.light)[used] / expected
     bright = sky > np.quantile(sky, 1 - _LINES_SHARE)
     return float(mad_sd(ratio[bright])), float(mad_sd(ratio[~bright]))
