@@ -40,10 +40,13 @@ class PhotometrySettings:
         How often fluxes and positions are solved for.
     profile_error : float
         Relative error of the profile, which adds to the variance of bright pixels.
+    joint_errors : bool
+        Whether errors of blended stars allow for one another.
     """
 
     rounds: int = 3
     profile_error: float = 0.01
+    joint_errors: bool = True
 
 
 @dataclass(frozen=True)
@@ -317,7 +320,7 @@ def _flux_variance(
 
     with np.errstate(divide="ignore"):
         alone = 1 / information
-    if not 1 < count <= _MOST_IN_INVERSE:
+    if not (scene.settings.joint_errors and 1 < count <= _MOST_IN_INVERSE):
         return alone
     design = coo_matrix((drawn.light, (drawn.pixel, drawn.star)), (scene.image.size, count)).tocsr()
     normal = (design.T @ design.multiply(weight[:, None]).tocsr()).toarray()

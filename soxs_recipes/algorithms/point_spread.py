@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -110,6 +110,12 @@ def cut_stamps(image: NDArray, variance: NDArray, x: Array, y: Array, half: int)
     flux = image[rows[:, :, None], columns[:, None, :]].astype(float)
     spread = variance[rows[:, :, None], columns[:, None, :]].astype(float)
     return Stamps(flux, np.where(inside, spread, np.inf), column, row)
+
+
+def with_star(stamps: Stamps, x: Array, y: Array, flux: Array, profile: PointSpread) -> Stamps:
+    """Stamps with a star added in each."""
+    light = _light(profile, stamps, x - stamps.x, y - stamps.y)
+    return replace(stamps, flux=stamps.flux + flux[:, None, None] * light)
 
 
 def fit_point_spread(

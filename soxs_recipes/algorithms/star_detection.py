@@ -1,6 +1,9 @@
-"""Background and stars of an image, by the methods of SExtractor (Bertin & Arnouts 1996).
+"""Background and stars of an image.
 
-The work is done by SEP (Barbary 2016).
+The background is that of SExtractor (Bertin & Arnouts 1996) as SEP makes it (Barbary 2016). Stars
+are peaks of the image filtered with the profile of a star, each pixel with the weight of its
+variance: the value there is the signal over noise that a star of known shape has (Irwin 1985). A
+peak needs no area of its own, so that neighbours of bright stars are found.
 """
 
 from __future__ import annotations
@@ -17,51 +20,32 @@ Array = NDArray[np.float64]
 # Boxes of the background, px, and boxes over which its level is a median.
 _BOX_PX, _FILTER_BOXES = 64, 3
 _SIGMA_PER_FWHM = 1 / (2 * np.sqrt(2 * np.log(2)))
-# Objects of one crowded frame.
-_MOST_OBJECTS, _PIXEL_STACK = 100_000, 1_048_576
-
-
-@dataclass(frozen=True)
-class DetectionSettings:
-    """How stars are found.
-
-    Attributes
-    ----------
-    kappa : float
-        Threshold in standard deviations of the image after matched filtering.
-    least_pixels : int
-        Pixels above the threshold.
-    deblend_contrast : float
-        Share of a blend's flux that a peak of its own needs.
-    """
-
-    kappa: float = 4.5
-    least_pixels: int = 4
-    deblend_contrast: float = 0.002
+# A peak needs this share of the filter on usable pixels.
+_LEAST_SHARE = 0.5
+# Distance, in FWHM, within which a star has one peak.
+_PEAK_REACH = 0.6
+# Share of the light of a star beyond the Gaussian core that the filter sees.
+_CORE_SHARE = 0.85
 
 
 @dataclass(frozen=True)
 class Detections:
-    """Stars as found; one value per star, brightest first.
+    """Stars as found, brightest first.
 
     Attributes
     ----------
     x, y : ndarray
         0-based pixel of the centre.
-    flux, peak : ndarray
-        Sum above the threshold, and highest pixel.
-    half_light_px : ndarray
-        Radius of half the light.
-    is_blend : ndarray of bool
-        Whether it was separated from another, or touches one.
+    flux : ndarray
+        Rough total flux.
+    significance : ndarray
+        Signal over noise of the filtered image.
     """
 
     x: Array
     y: Array
     flux: Array
-    peak: Array
-    half_light_px: Array
-    is_blend: Mask
+    significance: Array
 
     def __len__(self) -> int:
         return len(self.x)
@@ -91,58 +75,81 @@ def smooth_background(image: Image, mask: Mask, box_px: int = _BOX_PX) -> Image:
 
 
 def find_stars(
-    image: Image,
-    error: Image,
-    mask: Mask,
-    fwhm_px: float,
-    settings: DetectionSettings | None = None,
+    image: Image, variance: Image, mask: Mask, fwhm_px: float, kappa: float
 ) -> Detections:
-    """Find stars in an image after filtering it with the shape of a star.
+    """Find the peaks of an image after filtering it with a Gaussian of the width of a star.
 
     Parameters
     ----------
-    image, error : ndarray, shape (ny, nx)
-        Light above the background and its standard error.
+    image, variance : ndarray, shape (ny, nx)
+        Light above the background and its variance.
     mask : ndarray of bool
         Pixels to leave out.
     fwhm_px : float
         Width of a star.
-    settings : DetectionSettings, optional
-        Thresholds.
+    kappa : float
+        Least signal over noise.
     """
-    import sep
+    from scipy.ndimage import gaussian_filter, maximum_filter
 
-    settings = settings or DetectionSettings()
-    sep.set_extract_pixstack(_PIXEL_STACK)
-    sep.set_sub_object_limit(_MOST_OBJECTS)
-    data = np.ascontiguousarray(np.where(mask, 0, image), dtype=np.float32)
-    found = sep.extract(
-        data,
-        settings.kappa,
-        err=np.ascontiguousarray(error, dtype=np.float32),
-        mask=mask,
-        minarea=settings.least_pixels,
-        filter_kernel=gaussian_kernel(fwhm_px),
-        filter_type="matched",
-        deblend_nthresh=32,
-        deblend_cont=settings.deblend_contrast,
-    )
-    found = found[np.argsort(-found["flux"])]
-    radius = np.full(len(found), np.nan)
-    if len(found):
-        reach = np.full(len(found), 3.0 * fwhm_px)
-        radius, _ = sep.flux_radius(
-            data, found["x"], found["y"], reach, 0.5, mask=mask, normflux=None
-        )
-    blend = (found["flag"] & (sep.OBJ_MERGED | sep.OBJ_SINGU)) > 0
-    columns = (found[name].astype(float) for name in ("x", "y", "flux", "peak"))
-    return Detections(*columns, np.asarray(radius, dtype=float), blend)
-
-
-def gaussian_kernel(fwhm_px: float) -> NDArray[np.float32]:
-    """Gaussian of a width on an odd square that holds all but 1 % of it."""
     sigma = fwhm_px * _SIGMA_PER_FWHM
-    half = int(np.ceil(3 * sigma))
+    weight = np.where(mask, 0, 1 / np.maximum(variance, 1e-6)).astype(np.float32)
+    light = gaussian_filter(np.where(mask, 0, image) * weight, sigma, mode="constant")
+    # The square of a Gaussian is one of half the variance, of sum 1 / (4 pi sigma^2).
+    norm = gaussian_filter(weight, sigma / np.sqrt(2), mode="constant") / (4 * np.pi * sigma**2)
+    share = gaussian_filter((~mask).astype(np.float32), sigma, mode="constant")
+    seen = share > _LEAST_SHARE
+    significance = np.where(seen, light / np.sqrt(np.maximum(norm, 1e-12)), 0)
+    reach = 2 * max(int(np.rint(_PEAK_REACH * fwhm_px)), 1) + 1
+    peak = (significance == maximum_filter(significance, reach)) & (significance > kappa)
+    row, column = np.nonzero(peak)
+    flux = (light / np.maximum(norm, 1e-12))[row, column] / _CORE_SHARE
+    x, y = _centres(significance, row, column)
+    found = Detections(x, y, flux.astype(float), significance[row, column].astype(float))
+    return found.chosen(np.argsort(-found.flux))
+
+
+def star_width(image: Image, mask: Mask, stars: Detections, largest_px: float) -> Array:
+    """Full width at half maximum of stars from the number of pixels above half of their peak.
+
+    Parameters
+    ----------
+    image : ndarray
+        Light above the background.
+    mask : ndarray of bool
+        Pixels to leave out: stars with any in their core have no width (NaN).
+    stars : Detections
+        The stars.
+    largest_px : float
+        Radius of the circle that is looked at.
+    """
+    half = int(np.ceil(largest_px))
     offset = np.arange(-half, half + 1)
-    profile = np.exp(-0.5 * (offset / sigma) ** 2)
-    return np.outer(profile, profile).astype(np.float32)
+    disc = np.hypot(offset, offset[:, None]) <= largest_px
+    rows = np.clip(np.rint(stars.y).astype(int)[:, None] + offset, 0, image.shape[0] - 1)
+    columns = np.clip(np.rint(stars.x).astype(int)[:, None] + offset, 0, image.shape[1] - 1)
+    stamps = image[rows[:, :, None], columns[:, None, :]]
+    bad = mask[rows[:, :, None], columns[:, None, :]]
+    core = stamps[:, half - 1 : half + 2, half - 1 : half + 2]
+    top = np.sort(core.reshape(len(stars), 9), axis=1)[:, -3:].mean(axis=1)
+    above = (stamps > top[:, None, None] / 2) & disc
+    spoiled = bad[:, half - 1 : half + 2, half - 1 : half + 2].any(axis=(1, 2))
+    return np.where(spoiled, np.nan, 2 * np.sqrt(above.sum(axis=(1, 2)) / np.pi))
+
+
+def _centres(image: Image, row: NDArray, column: NDArray) -> tuple[Array, Array]:
+    """Tops of parabolas through a peak and its neighbours."""
+
+    def shift(low: NDArray, middle: NDArray, high: NDArray) -> Array:
+        curve = low - 2 * middle + high
+        moved = np.divide(
+            (low - high) / 2, curve, out=np.zeros(len(curve)), where=curve < 0, dtype=float
+        )
+        return np.clip(moved, -0.5, 0.5)
+
+    ny, nx = image.shape
+    up, down = np.minimum(row + 1, ny - 1), np.maximum(row - 1, 0)
+    right, left = np.minimum(column + 1, nx - 1), np.maximum(column - 1, 0)
+    middle = image[row, column]
+    x = column + shift(image[row, left], middle, image[row, right])
+    return x, row + shift(image[down, column], middle, image[up, column])

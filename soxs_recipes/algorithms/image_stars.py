@@ -1,0 +1,329 @@
+"""All stars of an image: background, detection, profile, fluxes, and what to hold against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
+from scipy.spatial import cKDTree
+
+from soxs_recipes.algorithms.photometry import (
+    PhotometrySettings,
+    StarFluxes,
+    aperture_fluxes,
+    fit_stars,
+)
+from soxs_recipes.algorithms.point_spread import (
+    PointSpread,
+    cut_stamps,
+    fit_point_spread,
+    with_star,
+)
+from soxs_recipes.algorithms.star_detection import (
+    Detections,
+    find_stars,
+    smooth_background,
+    star_width,
+)
+
+Array = NDArray[np.float64]
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# First guess of the width of a star, px, and thresholds to measure it with.
+_FIRST_FWHM_PX, _FIRST_KAPPA = 4.5, 15.0
+_FWHM_RANGE_PX = (1.8, 25.0)
+# Stars that the profile is fitted to, their least signal over noise, and the square around them.
+_PROFILE_STARS, _PROFILE_SN, _PROFILE_HALF_FWHM = 30, 40.0, 3.0
+_DEFAULT_BETA = 3.5
+# Neighbours that spoil a star for the profile: within so many FWHM and of this share of its flux.
+_ISOLATION_FWHM, _ISOLATION_SHARE = 4.0, 0.05
+# A blend: a neighbour within so many FWHM that has this share of the flux.
+_BLEND_FWHM, _BLEND_SHARE = 1.8, 0.1
+# What is left after a fit is a star of its own above this threshold; it must not stand nearer to
+# another, in FWHM, and the search ends when few are new.
+_HIDDEN_KAPPA, _HIDDEN_MODEL_ERROR, _HIDDEN_FWHM = 5.0, 0.02, 0.7
+_HIDDEN_ROUNDS, _HIDDEN_SHARE = 3, 0.03
+# Fluxes of less than this many times their error are no stars after all.
+_LEAST_SN = 3.0
+_LEAST_USABLE = 0.8
+_QUICK = PhotometrySettings(rounds=2, joint_errors=False)
+# Pixels of sky are within so many standard deviations.
+_SKY_KAPPA = 3.5
+_EXTENDED_SIGMA, _EXTENDED_SHARE = 5.0, 0.1
+_POOR_CHI2 = 5.0
+
+
+class StarFlag(IntFlag):
+    """What speaks against the measurement of a star."""
+
+    BLEND = 1
+    SATURATED = 2
+    BAD_PIXELS = 4
+    EDGE = 8
+    EXTENDED = 16
+    POOR_FIT = 32
+    NOT_SEEN = 64
+
+
+UNFIT = (
+    StarFlag.SATURATED
+    | StarFlag.BAD_PIXELS
+    | StarFlag.EDGE
+    | StarFlag.EXTENDED
+    | StarFlag.POOR_FIT
+    | StarFlag.NOT_SEEN
+)
+"""Flags of stars that neither positions nor zero points rest on; blends are taken apart."""
+
+
+@dataclass(frozen=True)
+class ImageStars:
+    """The stars of an image.
+
+    Attributes
+    ----------
+    stars : StarFluxes
+        Positions and fluxes from the profile, brightest first; electrons.
+    aperture, aperture_error : ndarray
+        Total fluxes from apertures.
+    flags : ndarray of int
+        `StarFlag` of each star.
+    profile : PointSpread
+        Image of a star; a guess if `has_profile` is false.
+    has_profile : bool
+        Whether any star was fit to measure the profile with.
+    background : ndarray
+        Smooth light of the sky.
+    residual : ndarray
+        Image without background and stars.
+    variance : ndarray
+        Variance of the background.
+    good : ndarray of bool
+        Usable pixels.
+    """
+
+    stars: StarFluxes
+    aperture: Array
+    aperture_error: Array
+    flags: NDArray[np.int_]
+    profile: PointSpread
+    has_profile: bool
+    background: Image
+    residual: Image
+    variance: Image
+    good: Mask
+
+    @property
+    def sky_noise(self) -> float:
+        """Typical standard deviation of a pixel of sky, electrons."""
+        return float(np.sqrt(np.median(self.variance[::4, ::4])))
+
+    def limiting_flux(self, sigma: float = 5.0) -> float:
+        """Flux of a star that is so many times its error, sky and read noise alone, electrons."""
+        return sigma * self.sky_noise * float(np.sqrt(self.profile.noise_pixels()))
+
+
+def measure_stars(
+    flux: Image,
+    variance: Image,
+    good: Mask,
+    saturated: Mask,
+    kappa: float = 5.0,
+) -> ImageStars:
+    """Find and measure the stars of an image.
+
+    Parameters
+    ----------
+    flux, variance : ndarray, shape (ny, nx)
+        Electrons, sky included, and variance.
+    good : ndarray of bool
+        Usable pixels; saturated ones are not.
+    saturated : ndarray of bool
+        Saturated pixels: stars are looked for in them, fluxes are not.
+    kappa : float
+        Least signal over noise of a star.
+    """
+    # A star that fills the detector is bright, not absent.
+    hidden = ~good & ~saturated
+    background = smooth_background(flux, ~good)
+    noise = np.maximum(smooth_background(variance, ~good), 1e-3)
+    background = background + _remaining_sky(flux - background, np.zeros_like(flux), noise, good)
+    image = flux - background
+    fwhm = _typical_fwhm(image, noise, hidden, saturated)
+    found = find_stars(image, noise, hidden, fwhm, kappa)
+    profile, known = _profile(image, variance, good, saturated, found, fwhm)
+    if not len(found):
+        return _without_stars(profile, background, image, noise, good)
+    x, y, start = found.x, found.y, found.flux
+    for _ in range(_HIDDEN_ROUNDS):
+        stars, model = fit_stars(image, noise, good, x, y, start, profile, _QUICK)
+        # Faint stars and wings lift the background as first measured.
+        background = background + _remaining_sky(image - model, model, noise, good)
+        image = flux - background
+        profile = _profile_alone(image, model, variance, good, stars, profile, saturated)
+        x, y, start = _with_hidden(image, model, noise, hidden | saturated, stars, profile)
+        if len(x) - len(stars) <= _HIDDEN_SHARE * len(stars):
+            break
+    stars, model = fit_stars(image, noise, good, x, y, start, profile)
+    stars = stars.chosen(stars.flux > _LEAST_SN * stars.flux_error)
+    stars = stars.chosen(np.argsort(-stars.flux))
+    residual = (image - model).astype(np.float32)
+    radius = max(profile.fwhm_px, 2.0)
+    aperture = aperture_fluxes(residual, noise, good, stars, profile, radius)
+    flags = _flags(stars, *aperture, saturated, profile, flux.shape)
+    return ImageStars(stars, *aperture, flags, profile, known, background, residual, noise, good)
+
+
+def _remaining_sky(residual: Image, model: Image, noise: Image, good: Mask) -> Image:
+    """Sky in an image without stars.
+
+    The mode that boxes tell lies below the mean by more than half an electron, for photon noise
+    is skew; the mean of all boxes together takes that out.
+    """
+    smooth = smooth_background(residual, ~good)
+    rest = (residual - smooth)[::2, ::2]
+    limit = np.sqrt(noise[::2, ::2])
+    calm = good[::2, ::2] & (model[::2, ::2] < limit) & (np.abs(rest) < _SKY_KAPPA * limit)
+    return smooth + (np.float32(rest[calm].mean()) if calm.any() else np.float32(0))
+
+
+def _typical_fwhm(image: Image, noise: Image, hidden: Mask, saturated: Mask) -> float:
+    found = find_stars(image, noise, hidden, _FIRST_FWHM_PX, _FIRST_KAPPA)
+    found = found.chosen(~_near(saturated, found, 5))
+    width = star_width(image, hidden, found.chosen(slice(0, 80)), _FWHM_RANGE_PX[1] / 2)
+    if not np.isfinite(width).any():
+        return _FIRST_FWHM_PX
+    return float(np.clip(np.nanmedian(width), *_FWHM_RANGE_PX))
+
+
+def _near(mask: Mask, found: Detections | StarFluxes, reach: int) -> Mask:
+    """Whether a pixel of a mask is near each star."""
+    if not mask.any() or not len(found):
+        return np.zeros(len(found), dtype=bool)
+    wide = maximum_filter(mask, 2 * reach + 1)
+    row = np.clip(np.rint(found.y).astype(int), 0, mask.shape[0] - 1)
+    column = np.clip(np.rint(found.x).astype(int), 0, mask.shape[1] - 1)
+    return wide[row, column]
+
+
+def _profile(
+    image: Image, variance: Image, good: Mask, saturated: Mask, found: Detections, fwhm: float
+) -> tuple[PointSpread, bool]:
+    """Profile from the brightest stars that are by themselves."""
+    half = int(np.ceil(_PROFILE_HALF_FWHM * fwhm))
+    inside = _inside(found, image.shape, half // 2)
+    noise = np.sqrt(np.median(variance) * np.pi) * fwhm
+    fit = inside & (found.flux > _PROFILE_SN * noise) & ~_near(saturated, found, half)
+    fit &= ~_near(~good, found, 2)
+    alone = fit & ~_crowded(found.x, found.y, found.flux, fwhm)
+    chosen = np.flatnonzero(alone if alone.sum() >= 3 else fit)[:_PROFILE_STARS]
+    if not len(chosen):
+        return PointSpread(fwhm, _DEFAULT_BETA), False
+    spread = np.where(good, variance, np.inf)
+    stamps = cut_stamps(image, spread, found.x[chosen], found.y[chosen], half)
+    return fit_point_spread(stamps, found.x[chosen], found.y[chosen], fwhm), True
+
+
+def _profile_alone(
+    image: Image,
+    model: Image,
+    variance: Image,
+    good: Mask,
+    stars: StarFluxes,
+    profile: PointSpread,
+    saturated: Mask,
+) -> PointSpread:
+    """Profile from the brightest stars after their neighbours have been subtracted."""
+    half = int(np.ceil(_PROFILE_HALF_FWHM * profile.fwhm_px))
+    fit = _inside(stars, image.shape, half // 2) & ~_near(saturated, stars, half)
+    fit &= (stars.flux > _PROFILE_SN * stars.flux_error) & (stars.usable > 0.99)
+    fit &= ~_crowded(stars.x, stars.y, stars.flux, profile.fwhm_px, 1.5)
+    chosen = np.flatnonzero(fit)
+    chosen = chosen[np.argsort(-stars.flux[chosen])][:_PROFILE_STARS]
+    if not len(chosen):
+        return profile
+    ours = stars.chosen(chosen)
+    stamps = cut_stamps(image - model, np.where(good, variance, np.inf), ours.x, ours.y, half)
+    return fit_point_spread(
+        with_star(stamps, ours.x, ours.y, ours.flux, profile), ours.x, ours.y, profile.fwhm_px
+    )
+
+
+def _inside(found: Detections, shape: tuple[int, int], margin: int) -> Mask:
+    return (
+        (found.x > margin)
+        & (found.y > margin)
+        & (found.x < shape[1] - 1 - margin)
+        & (found.y < shape[0] - 1 - margin)
+    )
+
+
+def _crowded(
+    x: Array,
+    y: Array,
+    flux: Array,
+    fwhm: float,
+    reach: float = _ISOLATION_FWHM,
+    share: float = _ISOLATION_SHARE,
+) -> Mask:
+    """Whether a star has a neighbour that matters."""
+    pairs = cKDTree(np.column_stack([x, y])).query_pairs(reach * fwhm, output_type="ndarray")
+    crowded = np.zeros(len(x), dtype=bool)
+    for one, other in (pairs.T, pairs.T[::-1]):
+        crowded[one[flux[other] > share * flux[one]]] = True
+    return crowded
+
+
+def _with_hidden(
+    image: Image, model: Image, noise: Image, mask: Mask, stars: StarFluxes, profile: PointSpread
+) -> tuple[Array, Array, Array]:
+    """Positions and fluxes of the stars, and of those that the first fit has laid bare."""
+    light = np.maximum(model, 0)
+    error = np.sqrt(noise + light + (_HIDDEN_MODEL_ERROR * light) ** 2).astype(np.float32)
+    found = find_stars(image - model, error**2, mask, profile.fwhm_px, _HIDDEN_KAPPA)
+    stars = stars.chosen(stars.flux > _LEAST_SN * stars.flux_error)
+    if len(found) and len(stars):
+        tree = cKDTree(np.column_stack([stars.x, stars.y]))
+        distance, _ = tree.query(np.column_stack([found.x, found.y]))
+        found = found.chosen(distance > _HIDDEN_FWHM * profile.fwhm_px)
+    columns = ((stars.x, found.x), (stars.y, found.y), (stars.flux, found.flux))
+    x, y, flux = (np.concatenate(pair) for pair in columns)
+    return x, y, flux
+
+
+def _flags(
+    stars: StarFluxes,
+    aperture: Array,
+    aperture_error: Array,
+    saturated: Mask,
+    profile: PointSpread,
+    shape: tuple[int, int],
+) -> NDArray[np.int_]:
+    reach = max(int(np.rint(profile.fwhm_px)), 2)
+    full = _near(saturated, stars, reach)
+    edge = ~_inside(stars, shape, reach)
+    blend = _crowded(stars.x, stars.y, stars.flux, profile.fwhm_px, _BLEND_FWHM, _BLEND_SHARE)
+    more = aperture - stars.flux
+    extended = (more > _EXTENDED_SIGMA * aperture_error) & (more > _EXTENDED_SHARE * stars.flux)
+    bits = {
+        StarFlag.BLEND: blend,
+        StarFlag.SATURATED: full,
+        StarFlag.BAD_PIXELS: (stars.usable < _LEAST_USABLE) & ~full,
+        StarFlag.EDGE: edge,
+        StarFlag.EXTENDED: extended & ~full,
+        StarFlag.POOR_FIT: stars.chi2 > _POOR_CHI2,
+    }
+    return sum(int(bit) * where.astype(int) for bit, where in bits.items())
+
+
+def _without_stars(
+    profile: PointSpread, background: Image, image: Image, noise: Image, good: Mask
+) -> ImageStars:
+    none = np.empty(0)
+    stars = StarFluxes(*[none] * len(StarFluxes.__dataclass_fields__))
+    flags = np.empty(0, dtype=int)
+    return ImageStars(stars, none, none, flags, profile, False, background, image, noise, good)
