@@ -32,6 +32,8 @@ from soxs_recipes.recipes.product_headers import (
 from soxs_recipes.recipes.settings import for_arm, resolve
 
 if TYPE_CHECKING:
+    from astropy.io import fits
+
     from soxs_recipes.instrument.arm import Arm
     from soxs_recipes.qc.ranges import QcRange
     from soxs_recipes.recipes.frames import InputFrame, InputSet
@@ -59,7 +61,7 @@ class Result:
         What was done to the raw frames, in order; written as HISTORY.
     cards : mapping of str to mapping
         Further header cards of extensions, for example of their coordinates; of the primary
-        header under ``""``.
+        header under ``""``, where None takes a card out.
     frames : tuple of InputFrame
         Raw frames it was made from; empty for all of the run.
     arm : str
@@ -245,7 +247,7 @@ class SoxsRecipe(cpl.ui.PyRecipe):
             self._origin(result, run), tag, scratch / name, result.exptime_s, qc
         )
         flag_outside(header, run.qc_ranges, run.recipe, arm, qc)
-        header.update(result.cards.get("", {}))
+        _set_cards(header, result.cards.get("", {}))
         for step in result.steps:
             header.add_history(step)
         write_product(scratch / name, header, _extensions(result))
@@ -254,7 +256,8 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         return name, [*lines, (run.info, f"{tag}: {name}")]
 
     def _origin(self, result: Result, run: Run) -> Origin:
-        return Origin(self.declaration, self.parameters, run.inputs, result.frames)
+        arm = result.arm if self.declaration.joint else ""
+        return Origin(self.declaration, self.parameters, run.inputs, result.frames, arm)
 
     def _file_name(self, result: Result, run: Run) -> str:
         """Name of the product's file."""
@@ -264,6 +267,15 @@ class SoxsRecipe(cpl.ui.PyRecipe):
             parts += [] if mjd is None else [f"{mjd:.7f}"]
         suffix = run.settings.product_suffix
         return "_".join([*parts, suffix] if suffix else parts) + result.product.suffix
+
+
+def _set_cards(header: fits.Header, cards: Mapping[str, Any]) -> None:
+    """Add cards to a primary header; None takes one out."""
+    for name, card in cards.items():
+        if card is None:
+            header.remove(name, ignore_missing=True)
+        else:
+            header[name] = card
 
 
 def _by_tag(run: Run, names: Sequence[tuple[str, Result]], scratch: Path) -> dict[str, list[Path]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from soxs_recipes import __version__
 from soxs_recipes.cpl_bridge import cpl
 from soxs_recipes.instrument import keywords as kw
-from soxs_recipes.recipes.declarations import Declaration, Kind, Qc, Value
+from soxs_recipes.recipes.declarations import Declaration, Input, Kind, Qc, Value
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -38,12 +38,15 @@ class Origin:
         Frames of the run.
     raw : tuple of InputFrame
         Raw frames that this product was made from; empty for all.
+    arm : str
+        Arm of a product that was made from the frames of one arm of several; empty for all.
     """
 
     declaration: Declaration
     parameters: Any
     inputs: InputSet
     raw: tuple[InputFrame, ...] = ()
+    arm: str = ""
 
     @property
     def frames(self) -> list[InputFrame]:
@@ -52,6 +55,8 @@ class Origin:
         main = self.declaration.main_input
 
         def ours(frame: InputFrame) -> bool:
+            if self.arm and frame.arm.name in self.declaration.arms:
+                return frame.arm.name == self.arm
             return kinds[frame.tag].kind is not Kind.RAW or not self.raw or frame in self.raw
 
         used = [frame for frame in self.inputs.frames if ours(frame)]
@@ -60,9 +65,14 @@ class Origin:
     @property
     def mjd_obs(self) -> float | None:
         """Start of the first exposure that it was made from."""
-        kinds = {tag: item.kind for tag, _, item in self.declaration.tags()}
-        leading = kinds[self.frames[0].tag]
-        times = [f.header.get(kw.MJD_OBS) for f in self.frames if kinds[f.tag] is leading]
+        kinds = {tag: item for tag, _, item in self.declaration.tags()}
+        first = kinds[self.frames[0].tag]
+
+        def leads(item: Input) -> bool:
+            # Calibrations, whose times are other, are of one kind with a product as main input.
+            return item.kind is Kind.RAW if first.kind is Kind.RAW else item is first
+
+        times = [f.header.get(kw.MJD_OBS) for f in self.frames if leads(kinds[f.tag])]
         return min((float(time) for time in times if time is not None), default=None)
 
 
