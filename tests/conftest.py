@@ -57,12 +57,16 @@ def simulated(tmp_path_factory):
 def small_night(tmp_path_factory, simulated):
     """Raw frames of the small simulated night, with their tags; its truth is in ``truth/``.
 
-    A short detector-linearity series, which no night has, is added.
+    A short detector-linearity series and arcs through the slit, which no night has, are added.
     """
     from soxs_simulator.night import simulate_night
+    from soxs_simulator.observations import lamp_set, simulate_lamps
 
     files = simulate_night(tmp_path_factory.mktemp("night"), small=True)
     files += simulated("detlin", arm="VIS", times_s=(4.0, 12.0, 24.0), seed=3)
+    files += simulate_lamps(
+        tmp_path_factory.mktemp("slit-arc"), lamp_set("slit_arc", "NIR", 1, 10.0)
+    )
     return [(path, classify(read_header(path)).tag) for path in files]
 
 

@@ -1,19 +1,23 @@
 """The recipes of SOXS, for PyEsoRex: every recipe class and nothing else."""
 
 from soxs_recipes.recipes.soxs_disp_solution import SoxsDispSolution
+from soxs_recipes.recipes.soxs_line_check import SoxsLineCheck
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
 from soxs_recipes.recipes.soxs_spatial_solution import SoxsSpatialSolution
 from soxs_recipes.recipes.soxs_spec_mflat import SoxsSpecMflat
+from soxs_recipes.recipes.soxs_straighten import SoxsStraighten
 
 __all__ = [
     "SoxsDispSolution",
+    "SoxsLineCheck",
     "SoxsLingain",
     "SoxsMbias",
     "SoxsMdark",
     "SoxsOrderCentres",
     "SoxsSpatialSolution",
     "SoxsSpecMflat",
+    "SoxsStraighten",
 ]

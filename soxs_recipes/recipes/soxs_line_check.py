@@ -19,6 +19,7 @@ from soxs_recipes.recipes.declarations import (
     Qc,
 )
 from soxs_recipes.recipes.slit_frames import DISP_TAB_2D, OBSERVATIONS, SLIT_ARC, SLIT_ARC_OFF
+from soxs_recipes.recipes.statics import ARC_LINES, SKY_LINES
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.arc_lines import ArcLines
@@ -117,7 +118,15 @@ the shift of the frame in x and y with errors; science recipes can apply it. Wid
 resolving power along each order. Lines that neighbours shift are not used.
 """,
     arms=("VIS", "NIR"),
-    inputs=(SLIT_ARC, *OBSERVATIONS, SLIT_ARC_OFF, DISP_TAB_2D, *detrending_inputs()),
+    inputs=(
+        SLIT_ARC,
+        *OBSERVATIONS,
+        SLIT_ARC_OFF,
+        DISP_TAB_2D,
+        *detrending_inputs(),
+        ARC_LINES,
+        SKY_LINES,
+    ),
     products=(LINE_CHECK_TAB,),
     parameters=(
         *DETRENDING_PARAMETERS,
@@ -138,7 +147,6 @@ resolving power along each order. Lines that neighbours shift are not used.
         Qc("FLEXURE Y", "px", "shift against the solution"),
         Qc("FLEXURE X ERR", "px", "its standard error"),
         Qc("FLEXURE Y ERR", "px", "its standard error"),
-        Qc("SKY SHIFT", "px", "shift along dispersion, sky lines"),
         Qc("LINES RMS", "px", "rms of lines along dispersion"),
         *TEMPERATURES,
     ),
@@ -180,7 +188,7 @@ class SoxsLineCheck(SoxsRecipe):
                 remedy="check lamps and slit of the frame, and give the solution of its night",
             ) from error
         qc = {
-            **_quality_control(check, solution.dispersion_axis, item),
+            **_quality_control(check),
             **temperatures(frame.frames),
         }
         tables = line_check_tables(check, order_resolution(check))
@@ -233,22 +241,19 @@ def _settings(run: Run, item: Input) -> CheckSettings:
 
 def _lines(run: Run, item: Input, frame: InputFrame) -> ArcLines:
     """Lines of the lamps that burn, or those of the night sky."""
-    from importlib.resources import files
-
     from soxs_recipes.products.sky_lines import read_sky_lines
     from soxs_recipes.recipes.arc_inputs import burning_lines
+    from soxs_recipes.recipes.statics import static_path
 
-    if item is SLIT_ARC:
-        return burning_lines(run, frame)
-    return read_sky_lines(files("soxs_recipes.calib") / "sky_lines.ecsv")
+    sky = static_path(run, SKY_LINES)
+    return burning_lines(run, frame) if item is SLIT_ARC else read_sky_lines(sky)
 
 
-def _quality_control(check: LineCheck, dispersion_axis: str, item: Input) -> dict[str, float]:
+def _quality_control(check: LineCheck) -> dict[str, float]:
     import numpy as np
 
     lines, offset = check.lines, check.offset
     found = lines.detected
-    along = offset.dx_px if dispersion_axis == "x" else offset.dy_px
     return {
         "DETLINES TOT": len(found),
         "DETLINES NUM": np.count_nonzero(found),
@@ -261,6 +266,5 @@ def _quality_control(check: LineCheck, dispersion_axis: str, item: Input) -> dic
         "FLEXURE Y": offset.dy_px,
         "FLEXURE X ERR": offset.dx_error_px,
         "FLEXURE Y ERR": offset.dy_error_px,
-        "SKY SHIFT": None if item is SLIT_ARC else along,
         "LINES RMS": offset.along_rms_px,
     }
