@@ -1,14 +1,13 @@
 """From simulated pinhole arcs to a dispersion solution, against the truth of the night."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.table import Table
 
-from soxs_recipes.algorithms.arc_lines import ArcLines
 from soxs_recipes.algorithms.dispersion_lines import (
     LineSearch,
     NoArcLinesError,
@@ -18,14 +17,13 @@ from soxs_recipes.algorithms.dispersion_lines import (
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.cameras import arm_named
 from soxs_recipes.instrument.spectral_format import read_spectral_format
+from soxs_recipes.products.arc_line_lists import read_arc_lines
 from soxs_recipes.products.fits_input import read_header
 from soxs_recipes.products.raw import open_raw
 from soxs_simulator.format import ArmFormat
 
 ORDER_MODEL = {"VIS": "separate", "NIR": "echelle"}
 DEGREES = {"VIS": [(4, 0), (5, 0), (6, 0)], "NIR": [(4, 3), (5, 4), (6, 4)]}
-# Faintest lines measured and those that show the drift; the NIR list has no strengths.
-STRENGTHS = {"VIS": (3.0, 3.7), "NIR": (-1.0, -1.0)}
 LIMIT_PX = {"VIS": 0.02, "NIR": 0.03}
 both_arms = pytest.mark.parametrize("arm", ["VIS", "NIR"])
 
@@ -39,15 +37,7 @@ def nominal(arm):
 
 
 def arc_lines(arm):
-    table = Table.read(calibration(f"arc_lines_{arm.lower()}.ecsv"))
-    if arm == "NIR":
-        table = table[np.asarray(table["clean_1p0"]).astype(bool)]
-        strength = np.zeros(len(table))
-    else:
-        strength = np.asarray(table["log_amplitude"])
-    ion = np.asarray(table["ion"])
-    wave, sigma = (np.asarray(table[name]) for name in ("wavelength_nm", "sigma_nm"))
-    return ArcLines(wave, sigma, ion, ion, strength)
+    return read_arc_lines(calibration(f"arc_lines_{arm.lower()}.ecsv"))
 
 
 def electrons(path, arm):
@@ -75,9 +65,12 @@ def arc(small_night):
     return make
 
 
+def search(arm):
+    return LineSearch((1.7, 1.7), *arm_named(arm).arc_strengths, np.zeros(1))
+
+
 def measured(frame, arm):
-    search = LineSearch((1.7, 1.7), *STRENGTHS[arm], np.zeros(1))
-    return measure_lines(frame, nominal(arm), arc_lines(arm), search)
+    return measure_lines(frame, nominal(arm), arc_lines(arm), search(arm))
 
 
 @both_arms
@@ -146,3 +139,32 @@ def test_lines_of_the_wrong_arm_are_refused(arc):
     swapped = DetectorFrame.from_variance(frame.flux[::-1, ::-1], frame.variance[::-1, ::-1])
     with pytest.raises(NoArcLinesError):
         measured(swapped, "VIS")
+
+
+@both_arms
+@pytest.mark.parametrize("signs", [(1, 1, 1, 1), (-1, 1, -1, 1), (1, -1, 1, -1), (-1, -1, -1, -1)])
+def test_the_largest_drift_is_found(arc, arm, signs):
+    """A format that is 15 px, a tenth of a degree and 1e-3 in scale away from the frame's."""
+    frame, _ = arc(arm)
+    guess = nominal(arm)
+    near = fit_lines(guess, measured(frame, arm), ORDER_MODEL[arm], DEGREES[arm]).fit.solution
+    shift_x, shift_y = 15.0 * signs[0], 15.0 * signs[1]
+    cos, sin = (1 + 1e-3 * signs[2]), np.deg2rad(0.1) * signs[3]
+    middle = [(side - 1) / 2 for side in guess.shape]
+    terms = max(guess.x_coef.shape[2], guess.y_coef.shape[2])
+    x, y = (
+        np.pad(coef, ((0, 0), (0, 0), (0, terms - coef.shape[2])))
+        for coef in (guess.x_coef, guess.y_coef)
+    )
+    x[:, 0, 0] -= middle[1]
+    y[:, 0, 0] -= middle[0]
+    x, y = cos * x - sin * y, sin * x + cos * y
+    x[:, 0, 0] += middle[1] + shift_x
+    y[:, 0, 0] += middle[0] + shift_y
+    far = replace(guess, x_coef=x, y_coef=y)
+    found = measure_lines(frame, far, arc_lines(arm), search(arm))
+    solution = fit_lines(far, found, ORDER_MODEL[arm], DEGREES[arm]).fit.solution
+    for order, (low, high) in zip(near.orders, near.fitted_nm, strict=True):
+        wave = np.linspace(low, high, 100)
+        one, two = solution.to_pixel(order, wave), near.to_pixel(order, wave)
+        assert np.abs(np.array(one) - two).max() < 0.1
