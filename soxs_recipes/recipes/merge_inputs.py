@@ -1,0 +1,237 @@
+"""What soxs_merge takes: orders of one or both arms with all that calibrates them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from soxs_recipes.algorithms.flux_calibration import (
+    Factor,
+    Transmission,
+    extinction_factor,
+    order_piece,
+)
+from soxs_recipes.algorithms.order_spectra import OrderSpectra
+from soxs_recipes.errors import HeaderError, InputError
+from soxs_recipes.instrument import keywords as kw
+from soxs_recipes.products.phase3_observation import slit_width_arcsec
+from soxs_recipes.recipes.declarations import Input, Kind
+from soxs_recipes.recipes.roles import role_inputs
+from soxs_recipes.recipes.slit_frames import DISP_TAB_2D
+from soxs_recipes.recipes.statics import EXTINCTION_TAB, FILTER_TAB, static_path
+
+if TYPE_CHECKING:
+    from soxs_recipes.algorithms.combine_spectra import SpectrumPiece
+    from soxs_recipes.algorithms.response_curve import Response
+    from soxs_recipes.products.extinction_tables import Extinction
+    from soxs_recipes.products.telluric_tables import Telluric
+    from soxs_recipes.recipes.base import Run
+    from soxs_recipes.recipes.frames import InputFrame
+
+AIRMASS_KEYWORDS = ("ESO TEL AIRM START", "ESO TEL AIRM END")
+SEEING_KEYWORDS = ("ESO TEL AMBI FWHM START", "ESO TEL AMBI FWHM END")
+
+SPECTRUM_ORDERS = role_inputs(
+    "SPECTRUM_ORDERS_{arm}", "extracted orders of one or both arms", maximum=1
+)["SCI"]
+
+
+def _calibration(tag: str, meaning: str, maximum: int = 1) -> Input:
+    return Input(tag, meaning, Kind.CALIB, minimum=0, maximum=maximum)
+
+
+RESP_TAB = _calibration("RESP_TAB_{arm}", "response; without it counts are delivered")
+TELLURIC_TAB = _calibration("TELLURIC_TAB_{arm}", "telluric transmission of this target")
+PHOT_TAB = _calibration("PHOT_TAB_ACQ", "magnitude of the target: the absolute scale")
+SKY_SUB = role_inputs(
+    "SKY_SUB_{arm}", "frame without sky, for the two-dimensional product", minimum=0, maximum=1
+)["SCI"]
+SOLUTION = Input(DISP_TAB_2D.tag, "its dispersion solution", Kind.CALIB, minimum=0, maximum=1)
+MERGE_INPUTS = (
+    SPECTRUM_ORDERS,
+    RESP_TAB,
+    TELLURIC_TAB,
+    PHOT_TAB,
+    SKY_SUB,
+    SOLUTION,
+    EXTINCTION_TAB,
+    FILTER_TAB,
+)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """How the flux standard of a response was seen, by the header of that."""
+
+    name: str
+    seeing_arcsec: float
+    airmass: float
+    slit_arcsec: float
+
+
+@dataclass(frozen=True)
+class ArmInput:
+    """Orders of one arm with their calibrations.
+
+    Attributes
+    ----------
+    frame : InputFrame
+        Product with the orders.
+    spectra : OrderSpectra
+        Extracted orders.
+    response : Response or None
+        Response of the arm.
+    standard : Standard or None
+        Its standard.
+    telluric : Telluric or None
+        Telluric transmission.
+    extinction : Extinction
+        Extinction of the atmosphere.
+    """
+
+    frame: InputFrame
+    spectra: OrderSpectra
+    response: Response | None
+    standard: Standard | None
+    telluric: Telluric | None
+    extinction: Extinction
+
+    @property
+    def name(self) -> str:
+        """The arm."""
+        return self.frame.arm.name
+
+    @property
+    def airmass(self) -> float:
+        """Mean airmass.
+
+        Raises
+        ------
+        HeaderError
+            If the header tells none.
+        """
+        value = mean_of(self.frame, AIRMASS_KEYWORDS)
+        if value is None:
+            raise HeaderError(
+                "The airmass of the target is not known",
+                file=self.frame.path,
+                expected=" or ".join(AIRMASS_KEYWORDS),
+                found="none",
+                remedy="add the card, or leave the response out to get counts",
+            )
+        return value
+
+    @property
+    def seen(self) -> tuple[float, float, float] | None:
+        """Seeing, airmass and slit width of the target; None if the seeing is not known."""
+        seeing = mean_of(self.frame, SEEING_KEYWORDS)
+        if seeing is None:
+            return None
+        return seeing, self.airmass, slit_width_arcsec(self.frame.header)
+
+    def factor(self, order: int, wave_nm: np.ndarray) -> Factor:
+        """Flux density per electron s-1 nm-1 at wavelengths (air) of an order."""
+        if self.response is None:
+            return Factor(1 / self._blaze(order, wave_nm), np.zeros(len(wave_nm)))
+        value, error = self.response.at(order, wave_nm)
+        above = extinction_factor(self.extinction.at(wave_nm), self.airmass)
+        return Factor(value, error / value).times(above)
+
+    def transmission(self, order: int, wave_nm: np.ndarray) -> Transmission | None:
+        """Telluric transmission at wavelengths (air) of an order."""
+        return None if self.telluric is None else Transmission(*self.telluric.at(order, wave_nm))
+
+    def pieces(self) -> list[SpectrumPiece]:
+        """Orders on a common scale.
+
+        Raises
+        ------
+        InputError
+            If no bin of any order has a value.
+        """
+        pieces = []
+        for order in self.spectra.orders:
+            wave = self.spectra.wave_nm[self.spectra.of(order)]
+            factor, through = self.factor(order, wave), self.transmission(order, wave)
+            pieces.append(order_piece(self.spectra, order, factor, through))
+        if not any(piece.finite.any() for piece in pieces):
+            raise self._empty()
+        return pieces
+
+    def empty_orders(self, pieces: list[SpectrumPiece]) -> list[int]:
+        """Orders without any value."""
+        pairs = zip(self.spectra.orders, pieces, strict=True)
+        return [order for order, piece in pairs if not piece.finite.any()]
+
+    def _blaze(self, order: int, wave_nm: np.ndarray) -> np.ndarray:
+        here = self.spectra.of(order)
+        blaze = np.where(self.spectra.blaze > 0, self.spectra.blaze, np.nan)
+        if not np.isfinite(blaze).any():
+            return np.ones(len(wave_nm))
+        return np.interp(wave_nm, self.spectra.wave_nm[here], blaze[here])
+
+    def _empty(self) -> InputError:
+        measured = np.isfinite(self.spectra.flux_e) & (self.spectra.error_e > 0)
+        if not measured.any():
+            return InputError(
+                "The extracted orders hold no value",
+                file=self.frame.path,
+                expected="at least one bin with a flux and its error",
+                found="NaN throughout",
+                remedy="look at the extraction; leave this arm out",
+            )
+        return InputError(
+            "The response does not cover the extracted orders",
+            file=self.frame.path,
+            expected=f"orders {', '.join(map(str, self.spectra.orders))}",
+            found="no order in common",
+            remedy="give the response of this arm and setting, or leave it out to get counts",
+        )
+
+
+def read_arms(run: Run) -> list[ArmInput]:
+    """Read the arms that have orders."""
+    from soxs_recipes.products.extinction_tables import read_extinction
+    from soxs_recipes.products.response_tables import read_response
+    from soxs_recipes.products.spectrum_tables import read_order_spectra
+    from soxs_recipes.products.telluric_tables import read_telluric
+
+    arms = []
+    for name in run_arms(run):
+        frame = run.inputs.one(SPECTRUM_ORDERS, name)
+        response = run.inputs.one(RESP_TAB, name)
+        telluric = run.inputs.one(TELLURIC_TAB, name)
+        read = response and read_response(response.path)
+        arms.append(
+            ArmInput(
+                frame,
+                read_order_spectra(frame.path),
+                read,
+                response and _standard(response, read),
+                telluric and read_telluric(telluric.path),
+                read_extinction(static_path(run, EXTINCTION_TAB, name)),
+            )
+        )
+    return arms
+
+
+def run_arms(run: Run) -> list[str]:
+    """Arms of a run that have orders, VIS before NIR."""
+    return [name for name in ("VIS", "NIR") if run.inputs.one(SPECTRUM_ORDERS, name)]
+
+
+def mean_of(frame: InputFrame, keywords: tuple[str, ...]) -> float | None:
+    """Mean of the cards that are there; None if there are none."""
+    values = [float(frame.header[key]) for key in keywords if frame.header.get(key) is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _standard(frame: InputFrame, response: Response) -> Standard:
+    """How the standard was seen: what the response tells, else the header of its product."""
+    seeing, airmass = mean_of(frame, SEEING_KEYWORDS), mean_of(frame, AIRMASS_KEYWORDS)
+    slit = slit_width_arcsec({kw.VIS_SLIT: response.slit} if response.slit else frame.header)
+    told = response.airmass if np.isfinite(response.airmass) else airmass
+    nan = float("nan")
+    return Standard(response.standard, nan if seeing is None else seeing, told or nan, slit)

@@ -1,0 +1,156 @@
+"""Flux scales of soxs_merge: slit losses, the join of the arms, the magnitude of the target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from soxs_recipes.algorithms.slit_loss import relative_loss
+from soxs_recipes.errors import ParameterError
+from soxs_recipes.products.table_input import read_columns
+from soxs_recipes.recipes.declarations import AUTO, Parameter
+from soxs_recipes.recipes.merge_inputs import PHOT_TAB, ArmInput
+from soxs_recipes.recipes.statics import FILTER_TAB, static_path
+
+if TYPE_CHECKING:
+    from soxs_recipes.algorithms.combine_spectra import Combined
+    from soxs_recipes.algorithms.passbands import Passband
+    from soxs_recipes.recipes.base import Run
+
+NO_MAGNITUDE = 99.0
+_ANGSTROM_PER_NM = 10.0
+_LEAST_COVER = 0.97
+_MAG_TO_RELATIVE = 0.4 * math.log(10)
+
+FLUX_SCALE = Parameter(
+    "flux-scale",
+    AUTO,
+    "Absolute flux scale: from PHOT_TAB_ACQ, from a magnitude given here, or none; auto takes the "
+    "first there is",
+    choices=(AUTO, "none", "photometry", "magnitude"),
+)
+MAGNITUDE = Parameter(
+    "magnitude", NO_MAGNITUDE, "AB magnitude of the target, 99 for none", "mag", -5.0, 99.0
+)
+MAGNITUDE_ERROR = Parameter("magnitude-error", 0.05, "Its standard error", "mag", 0.0, 2.0)
+MAGNITUDE_FILTER = Parameter(
+    "magnitude-filter", "r", "Its filter", choices=("u", "g", "r", "i", "z", "y", "V")
+)
+SLIT_LOSS = Parameter(
+    "slit-loss",
+    AUTO,
+    "Whether the wavelength dependence of slit losses is corrected by a model of the seeing; auto "
+    "does so where target and standard had different slits, or the flux scale is absolute",
+    choices=(AUTO, "yes", "no"),
+)
+SCALE_PARAMETERS = (FLUX_SCALE, MAGNITUDE, MAGNITUDE_ERROR, MAGNITUDE_FILTER, SLIT_LOSS)
+
+
+@dataclass(frozen=True)
+class Magnitude:
+    """Magnitude of the target in a filter, and the error of the flux that follows from it."""
+
+    band: Passband
+    ab: float
+    error: float
+
+    @property
+    def relative_error(self) -> float:
+        """Relative error of the flux."""
+        return self.error * _MAG_TO_RELATIVE
+
+
+def target_magnitude(run: Run) -> Magnitude | None:
+    """Magnitude that sets the flux scale; None if there is none or none is wanted.
+
+    Raises
+    ------
+    ParameterError
+        If one is asked for that is not there.
+    """
+    wanted, given = run.settings.flux_scale, run.settings.magnitude
+    if wanted == "none":
+        return None
+    table = run.inputs.one(PHOT_TAB)
+    if wanted != "magnitude" and table is not None:
+        found = _photometry(run, table.path)
+        if found or wanted == "photometry":
+            return found
+    if wanted == "photometry":
+        raise _no_scale("photometry", "a PHOT_TAB_ACQ", "add it to the set of frames")
+    if given < NO_MAGNITUDE:
+        band = _bands(run)[run.settings.magnitude_filter]
+        return Magnitude(band, given, run.settings.magnitude_error)
+    if wanted == "magnitude":
+        raise _no_scale("magnitude", "a magnitude", "set --magnitude and --magnitude-filter")
+    return None
+
+
+def _no_scale(wanted: str, expected: str, remedy: str) -> ParameterError:
+    return ParameterError(
+        f"There is nothing for --flux-scale={wanted}",
+        expected=expected,
+        found="none",
+        remedy=remedy,
+    )
+
+
+def _bands(run: Run) -> dict[str, Passband]:
+    from soxs_recipes.products.filter_tables import read_filters
+
+    return read_filters(static_path(run, FILTER_TAB))
+
+
+def _photometry(run: Run, path: object) -> Magnitude | None:
+    """Magnitude of the target in the table of the acquisition image; None for a mere limit."""
+    data, header = read_columns(path, "SOURCES", ("MAG_AB", "MAG_ERR", "TARGET"), "soxs_astro_phot")
+    target = np.flatnonzero(data["TARGET"].astype(bool))
+    bands, name = _bands(run), str(header.get("FILTER", "")).strip()
+    if not target.size or name not in bands:
+        run.warning(f"{path.name} has no target in a known filter: the flux is not scaled")
+        return None
+    ab, error = float(data["MAG_AB"][target[0]]), float(data["MAG_ERR"][target[0]])
+    if not (math.isfinite(ab) and math.isfinite(error) and error > 0):
+        run.warning(f"{path.name} has but a limit for the target: the flux is not scaled")
+        return None
+    return Magnitude(bands[name], ab, math.hypot(error, float(header.get("ZPERR", 0.0) or 0.0)))
+
+
+def absolute_factor(run: Run, spectrum: Combined, magnitude: Magnitude) -> float | None:
+    """Factor by which a spectrum (erg s-1 cm-2 Angstrom-1) reaches a magnitude.
+
+    The curves of the filters include the air, so that the spectrum with its telluric lines is
+    compared. None, with a warning, where it does not cover the filter or has no light there.
+    """
+    flux, wave = spectrum.flux, spectrum.wave_nm
+    known = np.isfinite(flux)
+    band = magnitude.band
+    if not known.any() or not band.covered_by(wave[known], _LEAST_COVER):
+        run.warning(f"the spectrum does not cover the filter {band.name}: the flux is not scaled")
+        return None
+    synthetic = float(band.ab_magnitude(wave[known], flux[known] * _ANGSTROM_PER_NM))
+    if not math.isfinite(synthetic):
+        run.warning(f"there is no light in the filter {band.name}: the flux is not scaled")
+        return None
+    return 10 ** (-0.4 * (magnitude.ab - synthetic))
+
+
+def slit_loss(
+    run: Run, arm: ArmInput, wave_nm: np.ndarray, magnitude: Magnitude | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Factor and relative error by wavelength; None where slit losses are left as they are."""
+    standard, seen = arm.standard, arm.seen if arm.response is not None else None
+    if run.settings.slit_loss == "no" or standard is None:
+        return None
+    same = seen is not None and abs(standard.slit_arcsec - seen[2]) < 0.01
+    if run.settings.slit_loss == AUTO and same and magnitude is None:
+        return None
+    if seen is None or not math.isfinite(standard.seeing_arcsec * standard.airmass):
+        run.warning(f"{arm.name}: the seeing is not known: slit losses are not corrected")
+        return None
+    seen_standard = (standard.seeing_arcsec, standard.airmass, standard.slit_arcsec)
+    anchor = magnitude.band.pivot_nm if magnitude else None
+    return relative_loss(wave_nm, seen, seen_standard, anchor)

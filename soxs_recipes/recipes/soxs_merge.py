@@ -1,0 +1,112 @@
+"""soxs_merge: one flux-calibrated spectrum from the orders of both arms."""
+
+from __future__ import annotations
+
+from soxs_recipes.recipes.base import Result, Run, SoxsRecipe
+from soxs_recipes.recipes.common import PRODUCT_SUFFIX
+from soxs_recipes.recipes.declarations import AUTO, Declaration, Parameter, Qc
+from soxs_recipes.recipes.merge_inputs import MERGE_INPUTS
+from soxs_recipes.recipes.merge_products import (
+    ARM_SPECTRUM,
+    MERGE_PRODUCTS,
+    MERGED_SPECTRUM,
+    side_results,
+)
+from soxs_recipes.recipes.merge_scale import SCALE_PARAMETERS
+
+STEP = Parameter(
+    "velocity-step", 15.0, "Width of a bin where bins are equal in velocity", "km/s", 1.0, 300.0
+)
+STEP_NM = Parameter(
+    "wave-step", 0.0, "Width of a bin in wavelength; 0 takes --velocity-step", "nm", 0.0, 5.0
+)
+MEDIUM = Parameter("medium", "air", "Medium of the wavelengths", choices=("air", "vacuum"))
+BARYCENTRIC = Parameter(
+    "barycentric", False, "Whether wavelengths are moved to those at the barycentre"
+)
+ARM_TIE = Parameter(
+    "arm-tie",
+    AUTO,
+    "Whether NIR is scaled to VIS where both overlap; auto does so where they differ by more than "
+    "--tie-kappa errors",
+    choices=(AUTO, "yes", "no"),
+)
+TIE_KAPPA = Parameter(
+    "tie-kappa", 3.0, "Significance from which the arms are tied", "sigma", 0.0, 100.0
+)
+RECTIFIED = Parameter(
+    "rectified", True, "Whether the two-dimensional product is made, where frames are given"
+)
+ASCII_COPY = Parameter("ascii", False, "Whether the spectrum is written as text too")
+PLOTS = Parameter("plots", False, "Whether the page of the spectrum is drawn (PNG and PDF)")
+PROG_ID = Parameter("prog-id", "", "ESO programme, where the headers do not tell it")
+
+DECLARATION = Declaration(
+    name="soxs_merge",
+    synopsis="One flux-calibrated spectrum from the orders of one or both arms",
+    description="""
+Counts of every order become flux above the atmosphere by exposure time, extinction and the response
+of the order; telluric lines are corrected beside. Orders and arms are then combined once, on bins
+equal in velocity or in wavelength: flux is conserved, weights are inverse variances smoothed along
+wavelength, variances are propagated with a covariance factor for sums of bins. Where both arms see
+the target, 800 to 845 nm, their scales are compared, and tied if they differ. The magnitude of the
+target in the acquisition image, or one that is given, sets the absolute scale. Random errors stand
+in ERR, those that neighbouring bins have in common in ERR_SYS. What is not there is left out:
+without a response counts over the blaze are delivered, without a transmission no correction. The
+products have the form of ESO's science data products.
+""",
+    arms=("VIS", "NIR"),
+    inputs=MERGE_INPUTS,
+    products=MERGE_PRODUCTS,
+    parameters=(
+        STEP,
+        STEP_NM,
+        MEDIUM,
+        BARYCENTRIC,
+        ARM_TIE,
+        TIE_KAPPA,
+        *SCALE_PARAMETERS,
+        RECTIFIED,
+        ASCII_COPY,
+        PLOTS,
+        PROG_ID,
+        PRODUCT_SUFFIX,
+    ),
+    qc=(
+        Qc("SNR MEDIAN", "", "median signal-to-noise per bin"),
+        Qc("COVAR FACTOR", "", "variance of sums of 20 bins over sum of variances"),
+        Qc("ARM RATIO", "", "VIS over NIR where they overlap, untied"),
+        Qc("ARM RATIO ERR", "", "its random error"),
+        Qc("ARM SCALE", "", "factor that NIR was multiplied by"),
+        Qc("FLUX SCALE", "", "factor to the absolute scale"),
+        Qc("FLUX SCALE ERR", "", "its relative error"),
+        Qc("BARY VEL", "km/s", "to be added to velocities"),
+        Qc("ARM MID DIFF", "s", "middle of NIR minus middle of VIS"),
+        Qc("N ORDERS", "", "orders with values", int),
+    ),
+    example=(("SCI_SPECTRUM_ORDERS_VIS", 1), ("SCI_SPECTRUM_ORDERS_NIR", 1)),
+    joint=True,
+)
+
+
+class SoxsMerge(SoxsRecipe):
+    """One flux-calibrated spectrum from the orders of one or both arms."""
+
+    declaration = DECLARATION
+
+    def process(self, run: Run) -> list[Result]:
+        """Calibrate the orders, tie the arms, set the scale, combine, describe."""
+        from soxs_recipes.recipes.merge_images import image_results
+        from soxs_recipes.recipes.merge_inputs import read_arms
+        from soxs_recipes.recipes.merging import Merging
+
+        merging = Merging.of(run, read_arms(run)).tied().scaled()
+        results = [merging.result(ARM_SPECTRUM, [arm.name], arm.name) for arm in merging.arms]
+        tag = results[0].tag(run)
+        if len(merging.arms) > 1:
+            merged = merging.result(MERGED_SPECTRUM, [arm.name for arm in merging.arms])
+            results.append(merged)
+            tag = merged.tag(run)
+        if run.settings.rectified:
+            results += image_results(run, merging)
+        return [*results, *side_results(tag, run.settings.ascii, run.settings.plots)]
