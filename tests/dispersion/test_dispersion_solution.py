@@ -73,13 +73,8 @@ def measured(frame, arm):
     return measure_lines(frame, nominal(arm), arc_lines(arm), search(arm))
 
 
-@both_arms
-def test_solution_against_the_truth_between_the_outermost_lines(arc, arm):
-    """The format of the night has drifted by several pixels from the nominal one."""
-    frame, path = arc(arm)
-    found = measured(frame, arm)
-    chosen = fit_lines(nominal(arm), found, ORDER_MODEL[arm], DEGREES[arm])
-    solution = chosen.fit.solution
+def assert_true(solution, arm, path):
+    """Between the outermost lines of every order."""
     truth = json.loads((path.parent / "truth" / "manifest.json").read_text())
     optics = ArmFormat.from_dict(truth["optics"]["arms"][arm]["format"])
     flexure = truth["frames"][path.name]["flexure_px"]
@@ -91,6 +86,15 @@ def test_solution_against_the_truth_between_the_outermost_lines(arc, arm):
     errors = np.concatenate(errors, axis=1)
     assert np.all(np.sqrt(np.mean(errors**2, axis=1)) < LIMIT_PX[arm])
     assert np.abs(errors).max() < 0.3
+
+
+@both_arms
+def test_solution_against_the_truth_between_the_outermost_lines(arc, arm):
+    """The format of the night has drifted by several pixels from the nominal one."""
+    frame, path = arc(arm)
+    found = measured(frame, arm)
+    chosen = fit_lines(nominal(arm), found, ORDER_MODEL[arm], DEGREES[arm])
+    assert_true(chosen.fit.solution, arm, path)
     assert found.detected.mean() > 0.6
 
 
@@ -145,9 +149,8 @@ def test_lines_of_the_wrong_arm_are_refused(arc):
 @pytest.mark.parametrize("signs", [(1, 1, 1, 1), (-1, 1, -1, 1), (1, -1, 1, -1), (-1, -1, -1, -1)])
 def test_the_largest_drift_is_found(arc, arm, signs):
     """A format that is 15 px, a tenth of a degree and 1e-3 in scale away from the frame's."""
-    frame, _ = arc(arm)
+    frame, path = arc(arm)
     guess = nominal(arm)
-    near = fit_lines(guess, measured(frame, arm), ORDER_MODEL[arm], DEGREES[arm]).fit.solution
     shift_x, shift_y = 15.0 * signs[0], 15.0 * signs[1]
     cos, sin = (1 + 1e-3 * signs[2]), np.deg2rad(0.1) * signs[3]
     middle = [(side - 1) / 2 for side in guess.shape]
@@ -163,8 +166,4 @@ def test_the_largest_drift_is_found(arc, arm, signs):
     y[:, 0, 0] += middle[0] + shift_y
     far = replace(guess, x_coef=x, y_coef=y)
     found = measure_lines(frame, far, arc_lines(arm), search(arm))
-    solution = fit_lines(far, found, ORDER_MODEL[arm], DEGREES[arm]).fit.solution
-    for order, (low, high) in zip(near.orders, near.fitted_nm, strict=True):
-        wave = np.linspace(low, high, 100)
-        one, two = solution.to_pixel(order, wave), near.to_pixel(order, wave)
-        assert np.abs(np.array(one) - two).max() < 0.1
+    assert_true(fit_lines(far, found, ORDER_MODEL[arm], DEGREES[arm]).fit.solution, arm, path)
