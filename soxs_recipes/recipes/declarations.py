@@ -81,6 +81,8 @@ class Input:
     packaged : str
         File of the package that a static input is taken from unless it is given; ``{arm}`` stands
         for the arm in lower case. Empty if there is none.
+    alternative : bool
+        Whether it may stand in place of the main input; workflows give the main input.
     """
 
     tag: str
@@ -91,6 +93,7 @@ class Input:
     arms: tuple[str, ...] = ()
     match: tuple[Match, ...] = ()
     packaged: str = ""
+    alternative: bool = False
 
     def tag_of(self, arm: str) -> str:
         """Frame tag for one arm."""

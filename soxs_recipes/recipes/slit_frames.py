@@ -27,7 +27,14 @@ OBSERVATION_STEMS = tuple(
     for mode in ("STARE", "NOD", "OFFSET")
 )
 OBSERVATIONS = tuple(
-    Input(f"{stem}_{{arm}}", "or one exposure of the sky", minimum=0, maximum=1, match=SAME_READOUT)
+    Input(
+        f"{stem}_{{arm}}",
+        "or one exposure of the sky",
+        minimum=0,
+        maximum=1,
+        match=SAME_READOUT,
+        alternative=True,
+    )
     for stem in OBSERVATION_STEMS
 )
 DISP_TAB_2D = Input(

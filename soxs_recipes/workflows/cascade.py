@@ -68,11 +68,12 @@ class Step:
 
     @cached_property
     def inputs(self) -> tuple[Input, ...]:
-        """Inputs of this arm and role whose tags a header can give."""
+        """Inputs of this arm and role whose tags a header can give; no alternatives."""
         return tuple(
             item
             for item in self.declaration.inputs_of(self.arm)
             if self._takes(item)
+            and not item.alternative
             and (item.kind is not Kind.RAW or known_to_headers(item.tag_of(self.arm), self.arm))
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fake_recipes import CHAIN, MBIAS, MDARK, WHOLE, calib, raw, recipe
 
@@ -161,6 +163,12 @@ def test_an_unknown_raw_tag_is_refused():
     odd = recipe("soxs_odd", ("VIS",), [raw("BIAS"), raw("BIASS")], ["X"])
     with pytest.raises(CascadeError, match="BIASS_VIS"):
         Cascade([odd])
+
+
+def test_alternatives_to_the_main_input_are_left_to_users():
+    arc = replace(raw("OBJECT_STARE", 0), alternative=True)
+    (step,) = Cascade([recipe("soxs_one", ("VIS",), [raw("SLIT_ARC", 0), arc], ["ONE"])]).steps
+    assert step.tags(step.inputs) == ("SLIT_ARC_VIS", "QC_RANGES")
 
 
 def test_a_main_input_that_no_recipe_makes_starts_from_disk():
