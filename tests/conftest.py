@@ -57,16 +57,21 @@ def simulated(tmp_path_factory):
 def small_night(tmp_path_factory, simulated):
     """Raw frames of the small simulated night, with their tags; its truth is in ``truth/``.
 
-    A short detector-linearity series and arcs through the slit, which no night has, are added.
+    A short detector-linearity series and arcs through the slit, which no night has, are added, and
+    infrared exposures in the modes that this night has not.
     """
-    from soxs_simulator.night import simulate_night
-    from soxs_simulator.observations import lamp_set, simulate_lamps
+    from soxs_simulator.night import TRANSIENT, simulate_night
+    from soxs_simulator.observations import lamp_set, simulate_lamps, simulate_observation
+    from soxs_simulator.schedule import Observation
 
     files = simulate_night(tmp_path_factory.mktemp("night"), small=True)
     files += simulated("detlin", arm="VIS", times_s=(4.0, 12.0, 24.0), seed=3)
     files += simulate_lamps(
         tmp_path_factory.mktemp("slit-arc"), lamp_set("slit_arc", "NIR", 1, 10.0)
     )
+    for kind in ("object_stare", "object_offset"):
+        observation = Observation(kind, TRANSIENT, "SLIT1.0", 10.0, 120.0)
+        files += simulate_observation(tmp_path_factory.mktemp(kind), observation, arms=("NIR",))
     return [(path, classify(read_header(path)).tag) for path in files]
 
 

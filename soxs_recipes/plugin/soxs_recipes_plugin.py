@@ -5,9 +5,12 @@ from soxs_recipes.recipes.soxs_line_check import SoxsLineCheck
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
+from soxs_recipes.recipes.soxs_nod import SoxsNod
+from soxs_recipes.recipes.soxs_offset import SoxsOffset
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
 from soxs_recipes.recipes.soxs_spatial_solution import SoxsSpatialSolution
 from soxs_recipes.recipes.soxs_spec_mflat import SoxsSpecMflat
+from soxs_recipes.recipes.soxs_stare import SoxsStare
 from soxs_recipes.recipes.soxs_straighten import SoxsStraighten
 
 __all__ = [
@@ -16,8 +19,11 @@ __all__ = [
     "SoxsLingain",
     "SoxsMbias",
     "SoxsMdark",
+    "SoxsNod",
+    "SoxsOffset",
     "SoxsOrderCentres",
     "SoxsSpatialSolution",
     "SoxsSpecMflat",
+    "SoxsStare",
     "SoxsStraighten",
 ]

@@ -157,7 +157,7 @@ def read_setup(run: Run, first: InputFrame) -> Setup:
     if calibrations.dark is None and run.arm.name in ("NIR",):
         run.warning("No master dark: hot pixels stay in the exposures")
     lines = read_sky_lines(static_path(run, SKY_LINES))
-    return Setup(calibrations, solution, _slit_ends(run, solution), lines, expected)
+    return Setup(calibrations, solution, slit_ends(run, solution), lines, expected)
 
 
 def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
@@ -339,7 +339,7 @@ def _flexure(run: Run, setup: Setup, exposure: Detrended) -> Flexure:
     return found
 
 
-def _slit_ends(run: Run, solution: DispersionSolution) -> tuple[float, float]:
+def slit_ends(run: Run, solution: DispersionSolution) -> tuple[float, float]:
     """Slit positions of the edges of the orders, a median over all orders."""
     file = run.inputs.one(ORDER_TAB_EDGES)
     axis = run.arm.detector.dispersion_axis

@@ -193,9 +193,9 @@ def _position(frame: InputFrame) -> dict[str, object]:
     ra, dec = _pointing(frame)
     along = target_slit_arcsec(frame)
     return {
-        "MAP RA": (ra, "[deg] pointing"),
-        "MAP DEC": (dec, "[deg] pointing"),
-        "MAP SLIT": (along, "[arcsec] offset along the slit"),
+        "MAPRA": (ra, "[deg] pointing"),
+        "MAPDEC": (dec, "[deg] pointing"),
+        "MAPSLIT": (along, "[arcsec] offset along the slit"),
     }
 
 

@@ -32,7 +32,7 @@ when they are merged. An exposure without an object is no error.
     parameters=SKY_PARAMETERS,
     qc=SKY_QC,
     example=(
-        ("STD_FLUX_STARE_NIR", 1),
+        ("OBJECT_STARE_NIR", 1),
         ("DISP_TAB_2D_NIR", 1),
         ("ORDER_TAB_EDGES_NIR", 1),
         ("MASTER_DARK_NIR", 1),
