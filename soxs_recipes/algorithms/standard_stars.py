@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from soxs_recipes.algorithms.air_vacuum import vacuum_to_air
+
 Array = NDArray[np.float64]
 
 TOLERANCE_ARCSEC = 120.0
@@ -111,6 +113,11 @@ class ReferenceSpectrum:
         wave = np.asarray(wave_nm, float)
         known = np.flatnonzero(self.flux > 0)
         return (wave > self.wave_nm[known[0]]) & (wave < self.wave_nm[known[-1]])
+
+    def in_vacuum(self, vacuum_nm: Array) -> Array:
+        """Flux, relative to its mean, at wavelengths in vacuum."""
+        flux = np.interp(vacuum_to_air(vacuum_nm), self.wave_nm, self.flux)
+        return flux / flux.mean()
 
     def at(self, wave_nm: Array, line_sd_nm: float) -> tuple[Array, Array]:
         """Flux seen through a Gaussian line spread, and its relative error in line cores.

@@ -6,14 +6,25 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
+from numpy.typing import NDArray
 
+from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.algorithms.response_curve import Response
 from soxs_recipes.errors import UnreadableFrameError
 from soxs_recipes.products.table_input import read_columns
 
-__all__ = ["RESPONSE", "Response", "read_response", "response_cards", "response_tables"]
+__all__ = [
+    "RESPONSE",
+    "Response",
+    "efficiency_tables",
+    "read_response",
+    "response_cards",
+    "response_tables",
+]
 
-RESPONSE = "RESPONSE"
+Array = NDArray[np.float64]
+
+RESPONSE, EFFICIENCY, ORDERS = "RESPONSE", "EFFICIENCY", "ORDERS"
 _COLUMNS = ("ORDER", "WAVE", "RESPONSE", "ERR")
 
 
@@ -34,6 +45,39 @@ def response_cards(response: Response) -> dict[str, dict[str, str | float]]:
     if np.isfinite(response.airmass):
         cards["AIRMASS"] = response.airmass
     return {RESPONSE: {**cards, "BINNING": response.binning}}
+
+
+def efficiency_tables(
+    spectra: OrderSpectra, value: Array, error: Array, smooth: Array, used: NDArray[np.bool_]
+) -> dict[str, Table]:
+    """Content of the extensions of an EFFICIENCY_TAB product.
+
+    Parameters
+    ----------
+    spectra : OrderSpectra
+        Extracted orders of the standard.
+    value, error, smooth : ndarray
+        Efficiency in its bins, standard error, fitted curve.
+    used : ndarray of bool
+        Bins that the curve was fitted to.
+    """
+    bins = {
+        "ORDER": spectra.order.astype("i2"),
+        "WAVE": spectra.wave_nm,
+        "EFFICIENCY": value,
+        "ERR": error,
+        "SMOOTH": smooth,
+        "USED": used.astype("i2"),
+    }
+    rows = []
+    for order in spectra.orders:
+        here = spectra.of(order) & np.isfinite(smooth)
+        if here.any():
+            peak = np.flatnonzero(here)[np.argmax(smooth[here])]
+            rows.append((order, np.median(smooth[here]), smooth[peak], spectra.wave_nm[peak]))
+    names = ("ORDER", "MEDIAN", "PEAK", "PEAK_WAVE")
+    orders = Table(rows=rows, names=names, dtype=("i2", "f8", "f8", "f8"))
+    return {EFFICIENCY: Table(bins), ORDERS: orders}
 
 
 def read_response(path: Path) -> Response:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.io import fits
 
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
+from soxs_recipes.products.spectrum_tables import spectrum_tables
 from soxs_simulator.atmosphere import draw_atmosphere
 from soxs_simulator.contract import SceneRequest
 from soxs_simulator.lamps import planck_photons
@@ -106,3 +108,28 @@ def binned_residual(observation, transmission, step_nm=1.0):
         rows.append((0 * count + number, np.bincount(index, wave) / count,
                      np.bincount(index, true) / count, ratio))  # fmt: skip
     return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+
+
+def write_orders(path, observation, arm, tag, **cards):
+    """Write spectra as the product of an extraction would hold them."""
+    header = fits.Header()
+    header["INSTRUME"] = "SOXS"
+    header["MJD-OBS"] = 61115.0
+    header["EXPTIME"] = observation.spectra.exptime_s
+    given = {
+        "RA": 130.3956, "DEC": -32.9428, "OBJECT": "LTT3218",
+        "ESO SEQ ARM": arm, "ESO PRO CATG": tag, "ESO DET BINX": 1, "ESO DET BINY": 1,
+        "ESO DET OUT1 GAIN": 0.909, "ESO DET OUT1 CONAD": 1.1, "ESO DET CHIP RON": 3.3,
+        "ESO DET READ CURID": 3 if arm == "NIR" else 1,
+        "ESO DET READ CURNAME": "Nondest" if arm == "NIR" else "Slow High Gain",
+        "ESO DET SEQ1 DIT": observation.spectra.exptime_s, "ESO DET NDIT": 1,
+        "ESO INS VISE NAME": "SLIT5.0", "ESO INS NISE NAME": "SLIT5.0",
+        "ESO TEL AIRM START": observation.airmass, "ESO TEL AIRM END": observation.airmass,
+        **{key.replace("_", " "): value for key, value in cards.items()},
+    }  # fmt: skip
+    for key, value in given.items():
+        header[f"HIERARCH {key}" if key.startswith("ESO ") else key] = value
+    tables = spectrum_tables(observation.spectra)
+    hdus = [fits.BinTableHDU(table, name=name) for name, table in tables.items()]
+    fits.HDUList([fits.PrimaryHDU(header=header), *hdus]).writeto(path)
+    return path
