@@ -139,8 +139,8 @@ class DispersionSolution:
         index, *points = np.broadcast_arrays(self.index(order), *map(np.asarray, arguments))
         points = [np.asarray(point, float) for point in points]
         present = np.unique(index)
-        if len(present) == 1:
-            return function(int(present[0]), *points)
+        if len(present) < 2:
+            return function(int(present.max(initial=0)), *points)
         results: list[Array] = []
         for n in present:
             where = index == n

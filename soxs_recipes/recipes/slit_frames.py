@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import MissingInputError, SettingMismatchError
-from soxs_recipes.recipes.declarations import SAME_READOUT, Input, Kind
+from soxs_recipes.recipes.declarations import SAME_READOUT, Input, Kind, Match, Setting
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.dispersion import DispersionSolution
@@ -42,6 +42,7 @@ DISP_TAB_2D = Input(
     "wavelength and slit position on the detector",
     Kind.CALIB,
     maximum=1,
+    match=(Match(Setting.BINNING),),
 )
 
 
