@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from soxs_recipes import __version__
@@ -93,6 +94,7 @@ class Observation:
     def cards(self) -> dict[str, Card]:
         """Cards that every kind of science product has in its primary header."""
         cards: dict[str, Card] = {
+            "DATE": (f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}", "Date of this file"),
             "ORIGIN": (self.origin, "European Southern Observatory"),
             "TELESCOP": (self.telescope, "ESO telescope"),
             "INSTRUME": (self.instrument, "Instrument used"),

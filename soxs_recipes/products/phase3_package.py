@@ -75,7 +75,7 @@ def package(files: Sequence[Path], folder: Path, prog_id: str = "") -> list[Deli
             companions = [
                 other
                 for other in files
-                if other != path and other not in science and _goes_with(other, path, headers)
+                if other not in science and _goes_with(other, path, headers, science)
             ]
             deliveries.append(_deliver(path, companions, folder, prog_id))
     _refuse_broken([one.path for one in deliveries])
@@ -86,16 +86,22 @@ def _category(header: Mapping) -> str:
     return str(header.get("PRODCATG", ""))
 
 
-def _goes_with(other: Path, science: Path, headers: Mapping[Path, fits.Header]) -> bool:
+def _goes_with(
+    other: Path, path: Path, headers: Mapping[Path, fits.Header], science: Sequence[Path]
+) -> bool:
     """Whether a rectified spectrum or a picture belongs to a science product."""
-    if other in headers:
-        ours = set(_origins(headers[science]))
-        return (
-            _category(headers[other]).startswith("ANCILLARY.")
-            and bool(ours & set(_origins(headers[other])))
-            and ("IMAGE" in _category(headers[other]) or "SPECTRUM" in _category(headers[science]))
-        )
-    return other.stem.startswith(science.stem) or science.stem in other.stem
+    if other not in headers:
+        return path == _shown(other, science)
+    kind, ours = _category(headers[other]), set(_origins(headers[path]))
+    alike = "IMAGE" in kind or "SPECTRUM" in _category(headers[path])
+    return kind.startswith("ANCILLARY.") and alike and bool(ours & set(_origins(headers[other])))
+
+
+def _shown(picture: Path, science: Sequence[Path]) -> Path | None:
+    """Science product that a picture shows: of one observation, the most complete spectrum."""
+    when = picture.stem.rpartition("_")[2]
+    same = [path for path in science if path.stem.rpartition("_")[2] == when]
+    return max(same, key=lambda path: ("merged" in path.stem, "flux" in path.stem), default=None)
 
 
 def _origins(header: fits.Header) -> tuple[str, ...]:

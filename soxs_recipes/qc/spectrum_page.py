@@ -39,6 +39,7 @@ ARM_JOIN_NM = (800.0, 845.0)
 TICKS_NM = (350, 400, 500, 600, 700, 800, 1000, 1200, 1400, 1700, 2000)
 INK, BAND, SHADE, JOIN = "#12355b", "#7fa8d1", "#f6ead3", "#8c8c8c"
 _SHOWN_BINS = 2400
+_TALLEST = 2.5
 
 
 def draw_spectrum_page(product: Path, picture: Path) -> None:
@@ -157,7 +158,7 @@ def _draw_flux(axes: Axes, seen: Shown) -> None:
     handles, labels = [line, band], ["flux", "1σ error"]
     handles.append(axes.fill_between([], [], [], color=SHADE, lw=0))
     labels.append("telluric absorption" + (", corrected" if seen.meta.get("TELLCORR") else ""))
-    axes.legend(handles, labels, loc="upper right", frameon=False, fontsize=10)
+    axes.legend(handles, labels, loc="upper right", framealpha=0.9, edgecolor="none", fontsize=10)
 
 
 def _limits(flux: Array) -> tuple[float, float]:
@@ -166,7 +167,9 @@ def _limits(flux: Array) -> tuple[float, float]:
     if not known.size:
         return 0.0, 1.0
     low, high = np.percentile(known, [0.5, 99.5])
-    room = 0.18 * (high - min(low, 0.0)) or 1.0
+    # Emission lines are shown whole unless they would press the rest down.
+    high = min(float(known.max()), _TALLEST * high) if high > 0 else high
+    room = 0.15 * (high - min(low, 0.0)) or 1.0
     return min(low - 0.3 * room, 0.0), high + room
 
 

@@ -69,7 +69,6 @@ def make_spectrum(count=400, **changes):
 
 def header_of(cards):
     header = fits.Header()
-    header["DATE"] = "2026-03-17T12:00:00"
     header["HIERARCH ESO PRO CATG"] = "SCI_SLIT_FLUX_MERGED"
     for keyword, card in cards.items():
         if card is not None:
