@@ -7,8 +7,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import RectBivariateSpline, griddata
-from scipy.special import chdtri
 
 from soxs_recipes.algorithms.robust import median
 
@@ -121,6 +119,8 @@ def find_noisy(
     -------
     ndarray of bool
     """
+    from scipy.special import chdtri
+
     freedom = np.maximum(np.asarray(count) - 1, 0)
     limits = np.full(int(freedom.max(initial=0)) + 1, np.inf)
     possible = np.arange(1, len(limits))
@@ -157,6 +157,9 @@ def _interpolate(
     grid: NDArray, shape: tuple[int, int], box: int, degree: int
 ) -> NDArray[np.float32]:
     """Interpolate between box centres by a spline that runs on to the edges of the image."""
+    # Its import takes as long as all the work of a recipe that finds no bad pixels.
+    from scipy.interpolate import RectBivariateSpline, griddata
+
     known = np.isfinite(grid)
     if not known.any():
         return np.full(shape, np.nan, dtype=np.float32)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
 
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, has
@@ -107,6 +106,8 @@ def find_cosmic_rays(
     judged = ~bad
     full = has(frame.quality, Quality.SATURATED)
     if full.any():
+        from scipy.ndimage import maximum_filter
+
         # The wings of a line cannot be predicted where its core is full.
         judged &= ~maximum_filter(full.T if turned else full, _SATURATED_REACH)
     found = light.seeds(*np.nonzero(_candidates(flux, error, settings) & judged))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.order_table import OrderTable, series_of
@@ -268,7 +267,8 @@ def _nan_median(values: NDArray) -> NDArray:
 def _common_shift(significance: Array, half: int, settings: TraceSettings) -> float:
     """Shift at which most bins of all orders show light."""
     score = np.clip(significance, 0, _SEARCH_CUT).mean(axis=0)
-    smooth = uniform_filter1d(score, 2 * _LOCAL_PX - 1, mode="nearest")
+    padded = np.pad(score, _LOCAL_PX - 1, mode="edge")
+    smooth = np.convolve(padded, np.ones(2 * _LOCAL_PX - 1), mode="valid")
     place = np.arange(-half, half + 1)
     allowed = np.abs(place) <= settings.reach_px
     shift = float(place[np.where(allowed, smooth, -np.inf).argmax()])
