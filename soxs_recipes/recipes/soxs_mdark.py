@@ -93,7 +93,7 @@ class SoxsMdark(SoxsRecipe):
         from soxs_recipes.recipes import raw_stacks
 
         frames = run.inputs.of(DARK)
-        bias = self._master_bias(run)
+        bias, zero_e = self._master_bias(run)
         with open_raw_set(frames, run.arm, run.settings.reference) as raws:
             groups = by_exposure_time(raws)
             measured = raw_stacks.frame_noise(max(groups.values(), key=len))
@@ -103,7 +103,8 @@ class SoxsMdark(SoxsRecipe):
                 run.info(f"Combining {len(group)} frames of {exptime_s:g} s")
                 if len(group) < REJECTION_NEEDS:
                     run.warning("Cosmic rays cannot be told from the dark in so few frames")
-                stacked = raw_stacks.stack_raw(group, run.settings, noise.variance).frame()
+                zeros_e = [zero_e] * len(group)
+                stacked = raw_stacks.stack_raw(group, run.settings, noise.variance, zeros_e).frame()
                 masters[exptime_s] = stacked if bias is None else stacked.minus(bias)
         depths = [exptime_s**2 * len(group) for exptime_s, group in groups.items()]
         rates = len(masters) > 1
@@ -122,16 +123,28 @@ class SoxsMdark(SoxsRecipe):
         units = {"FLUX": "electron/s", "ERRS": "electron/s"} if rates else {}
         return [Result(MASTER_DARK, planes(master), qc, mean_exptime_s, units)]
 
-    def _master_bias(self, run: Run) -> DetectorFrame | None:
-        """Bias structure, None where it is not given or not needed."""
+    def _master_bias(self, run: Run) -> tuple[DetectorFrame | None, float]:
+        """Bias structure, None where it is not given or not needed, and the level it stands on.
+
+        A camera without prescan has its zero level from the bias; it is no light, which would
+        have photon noise.
+        """
+        from dataclasses import replace
+
+        import numpy as np
+
         from soxs_recipes.products.detector_frames import read_detector_frame
 
         given = run.inputs.one(MASTER_BIAS_VIS) or run.inputs.one(MASTER_BIAS_ACQ)
         if given is not None:
-            return read_detector_frame(given.path)[0]
+            bias = read_detector_frame(given.path)[0]
+            if run.arm.detector.has_reference:
+                return bias, 0.0
+            zero_e = float(np.median(bias.flux))
+            return replace(bias, flux=bias.flux - np.float32(zero_e)), zero_e
         if run.arm.name in MASTER_BIAS_VIS.arms:
             run.warning("No master bias: the structure of the bias stays in the dark")
-        return None
+        return None, 0.0
 
 
 def by_exposure_time(frames: Sequence[RawFrame]) -> dict[float, list[RawFrame]]:

@@ -108,3 +108,16 @@ def test_the_camera_needs_its_master_bias(simulated, run_recipe):
         "MASTER_DARK_ACQ"
     ]
     assert abs(fits.getheader(path)["ESO QC MDARK MEDIAN"]) < 3.0
+
+
+def test_the_bias_level_of_the_camera_has_no_photon_noise(simulated, run_recipe):
+    bias = run_recipe(SoxsMbias, (simulated("bias", arm="ACQ", seed=5), "BIAS_ACQ"))
+    darks = simulated("dark", arm="ACQ", exptime_s=30.0, frames=3, seed=5)
+    master = run_recipe(
+        SoxsMdark, (darks, "DARK_ACQ"), ([bias["MASTER_BIAS_ACQ"]], "MASTER_BIAS_ACQ")
+    )["MASTER_DARK_ACQ"]
+    with fits.open(master) as hdus:
+        calm = hdus["FLUX"].data[hdus["QUAL"].data == 0]
+        low, high = np.percentile(calm, (16, 84))
+        assert np.median(hdus["ERRS"].data) == pytest.approx((high - low) / 2, rel=0.1)
+        assert abs(np.median(calm)) < 3
