@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from soxs_recipes.algorithms.molecules import MolecularTable
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.algorithms.pixel_sampling import LineSpread
-from soxs_recipes.algorithms.telluric_order import (
-    WATER_COLUMN,
-    Expectation,
+from soxs_recipes.algorithms.telluric_order import WATER_COLUMN, Expectation, OrderModel
+from soxs_recipes.algorithms.telluric_order_fit import (
     FitSettings,
     OrderFit,
     OrderFitter,
-    OrderModel,
     OrderSpectrum,
 )
 
@@ -32,7 +30,7 @@ Source = Callable[[Array], Array]
 USUAL_WATER_MM, USUAL_WATER_SD = 3.0, 0.7
 """Water where nothing is known of it, and the scatter of its logarithm."""
 LEAST_BLAZE = 0.02
-_CARRIED_SD = {"water": 0.25, "component": 0.03, "wing": 0.03}
+_CARRIED_SD = {"water": 0.25, "component": 0.03}
 _LEAST_INFORMATION = 0.1
 _FIRST_SD_PX = (0.9, 1.3, 1.8, 2.6)
 _FIRST_SHIFT_PX = (-1.2, -0.6, 0.0, 0.6, 1.2)
@@ -174,8 +172,6 @@ def _expected(
             for name, known in standard.shared.items()
             if name in expected and name not in (WATER_COLUMN, *LineSpread.NAMES)
         }
-        if "wing" in standard.shared:
-            expected["wing"] = Expectation(standard.shared["wing"].mean, _CARRIED_SD["wing"])
         carried = Expectation(
             standard.water.mean, float(np.hypot(standard.water.sd, _CARRIED_SD["water"]))
         )

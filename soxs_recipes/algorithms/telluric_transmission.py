@@ -13,7 +13,7 @@ from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.telluric import TelluricFit
 from soxs_recipes.algorithms.telluric_curve import Telluric
-from soxs_recipes.algorithms.telluric_order import FitSettings, OrderFit
+from soxs_recipes.algorithms.telluric_order_fit import FitSettings, OrderFit
 
 Array = NDArray[np.float64]
 
@@ -22,7 +22,6 @@ LEAST_TRANSMISSION = 0.1
 _LEAST_MEAN, _MEAN_OVER_NM = 0.25, 5.0
 _LARGEST_ERROR = 0.1
 _LARGEST_CORRECTION = 0.2
-_WORSE_BY = 9.0
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,14 @@ def transmission(
     quality = np.zeros(spectra.wave_nm.size, np.uint16)
     for number, one in fit.orders.items():
         here = spectra.of(number)
-        if one.chi2 > one.chi2_without + _WORSE_BY:
+        if one.is_refuted:
             quality[here] = Quality.EXTRAPOLATED
             continue
         source = fit.source[number]
         known = corrections[number] if corrections and number in corrections else None
         value[here] = np.clip(one.absorption.value / source, 1e-4, 1.0)
         error[here] = _error(one, spectra.wave_nm[here], known, settings) / source
-        quality[here] = _quality(spectra.wave_nm[here], value[here], error[here])
+        quality[here] = quality_of(spectra.wave_nm[here], value[here], error[here])
     return Telluric(spectra.order, spectra.wave_nm, value, error, quality)
 
 
@@ -128,7 +127,7 @@ def _error(
     return np.sqrt(variance + (line_error * fit.absorption.lines) ** 2)
 
 
-def _quality(wave_nm: Array, value: Array, error: Array) -> NDArray[np.uint16]:
+def quality_of(wave_nm: Array, value: Array, error: Array) -> NDArray[np.uint16]:
     """Flag what is absorbed too deeply, single pixels and whole bands."""
     width = max(int(_MEAN_OVER_NM / np.median(np.diff(wave_nm))), 1)
     band = uniform_filter1d(value, width, mode="nearest") < _LEAST_MEAN

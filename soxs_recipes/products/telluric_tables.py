@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
+from soxs_recipes.algorithms.telluric import TelluricFit
 from soxs_recipes.algorithms.telluric_curve import Telluric
+from soxs_recipes.algorithms.telluric_order import WATER_COLUMN
+from soxs_recipes.algorithms.telluric_order_fit import OrderFit
 from soxs_recipes.products.table_input import read_columns
 
-__all__ = ["TELLURIC", "Telluric", "read_telluric", "telluric_tables"]
+__all__ = ["FIT", "TELLURIC", "Telluric", "fit_table", "read_telluric", "telluric_tables"]
 
-TELLURIC = "TELLURIC"
+TELLURIC, FIT = "TELLURIC", "FIT"
 _COLUMNS = ("ORDER", "WAVE", "TRANSMISSION", "ERR", "QUAL")
 
 
@@ -26,6 +29,41 @@ def telluric_tables(telluric: Telluric) -> dict[str, Table]:
         "QUAL": telluric.quality.astype("i4"),
     }
     return {TELLURIC: Table(columns)}
+
+
+def fit_table(fit: TelluricFit | None) -> Table:
+    """Content of the extension FIT; without rows where nothing was fitted."""
+    names = {
+        "ORDER": "i2",
+        "PWV": "f8",
+        "SHIFT": "f8",
+        "SHIFT_ERR": "f8",
+        "FWHM": "f8",
+        "WING": "f8",
+        "PIXELS": "i4",
+        "CHI2": "f8",
+        "CHI2_NONE": "f8",
+        "USED": "i2",
+    }
+    rows = [_fit_row(one) for one in fit.orders.values()] if fit else []
+    if not rows:
+        return Table(names=list(names), dtype=list(names.values()))
+    return Table(rows=rows, names=list(names), dtype=list(names.values()))
+
+
+def _fit_row(fit: OrderFit) -> tuple[float, ...]:
+    return (
+        fit.number,
+        np.exp(fit.unknowns.get(WATER_COLUMN, np.nan)),
+        fit.unknowns["shift_px"],
+        fit.error("shift_px"),
+        fit.fwhm_px,
+        fit.unknowns["wing"],
+        fit.count,
+        fit.chi2,
+        fit.chi2_without,
+        not fit.is_refuted,
+    )
 
 
 def read_telluric(path: Path) -> Telluric:
