@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soxs_recipes.algorithms.flux_calibration import TELLURIC_FLUX
 from soxs_recipes.algorithms.slit_loss import relative_loss
 from soxs_recipes.errors import ParameterError
 from soxs_recipes.products.table_input import read_columns
@@ -122,10 +123,13 @@ def _photometry(run: Run, path: object) -> Magnitude | None:
 def absolute_factor(run: Run, spectrum: Combined, magnitude: Magnitude) -> float | None:
     """Factor by which a spectrum (erg s-1 cm-2 Angstrom-1) reaches a magnitude.
 
-    The curves of the filters include the air, so that the spectrum with its telluric lines is
-    compared. None, with a warning, where it does not cover the filter or has no light there.
+    Magnitudes are those above the atmosphere, through curves that include it: the flux is compared
+    as corrected for telluric lines, where it is. None, with a warning, where the spectrum does not
+    cover the filter or has no light there.
     """
-    flux, wave = spectrum.flux, spectrum.wave_nm
+    wave = spectrum.wave_nm
+    corrected = spectrum.extra.get(TELLURIC_FLUX, np.full(len(wave), np.nan))
+    flux = np.where(np.isfinite(corrected), corrected, spectrum.flux)
     known = np.isfinite(flux)
     band = magnitude.band
     if not known.any() or not band.covered_by(wave[known], _LEAST_COVER):

@@ -140,10 +140,16 @@ def arm_header(arm, **changes):
     return header
 
 
+def stored(path, header, extensions):
+    path.unlink(missing_ok=True)
+    write_product(path, header, extensions)
+    return path
+
+
 def write_orders(folder, arm, spectra, **changes):
     path = folder / f"sci_spectrum_orders_{arm.lower()}.fits"
     tables = spectrum_tables(spectra)
-    write_product(path, arm_header(arm, **changes), [Extension(*item) for item in tables.items()])
+    stored(path, arm_header(arm, **changes), [Extension(*item) for item in tables.items()])
     return path, f"SCI_SPECTRUM_ORDERS_{arm}"
 
 
@@ -173,7 +179,7 @@ def write_response(folder, arm, relative_error=0.01, scale=1.0, slit="SLIT1.0", 
         for name, table in response_tables(response).items()
     ]
     given = {"ESO PRO CATG": f"RESP_TAB_{arm}", "MJD-OBS": 60714.9, **changes}
-    write_product(path, arm_header(arm, **given), extensions)
+    stored(path, arm_header(arm, **given), extensions)
     return path, f"RESP_TAB_{arm}"
 
 
@@ -187,7 +193,7 @@ def write_telluric(folder, arm):
     path = folder / f"telluric_tab_{arm.lower()}.fits"
     extensions = [Extension(*item) for item in telluric_tables(telluric).items()]
     given = {"ESO PRO CATG": f"TELLURIC_TAB_{arm}"}
-    write_product(path, arm_header(arm, **given), extensions)
+    stored(path, arm_header(arm, **given), extensions)
     return path, f"TELLURIC_TAB_{arm}"
 
 
