@@ -47,6 +47,9 @@ def measured_pinholes(
 ) -> tuple[DispersionSolution, MeasuredLines]:
     """Measure the lines through all pinholes; also return the solution that was the first guess.
 
+    With a solution of the slit centre the pinholes are looked for close by; if not all are there,
+    the format may have moved since, and the whole reach is searched.
+
     Raises
     ------
     ArcMismatchError, PinholeMaskError
@@ -55,20 +58,45 @@ def measured_pinholes(
     file = arc.frames[0]
     guess, search = expected_format(run, file), line_search(run, file, run.arm.pinholes_arcsec)
     given = run.inputs.one(disp_tab)
+    searches = [search]
     if given is None:
         run.warning("No dispersion solution: the search starts from the nominal spectral format")
     else:
         guess = with_slit_terms(solution_of_shape(given.path, arc.frame.shape), guess)
-        search = replace(search, reach_px=_REACH * pinhole_step_px(guess, search.slit_arcsec))
+        close_px = _REACH * pinhole_step_px(guess, search.slit_arcsec)
+        searches.insert(0, replace(search, reach_px=close_px))
     with lines_explained(file):
         try:
-            measured = measure_lines(arc.frame, guess, lines, search)
+            return guess, _measured(arc, guess, lines, searches)
         except NoArcLinesError:
             _refuse_single_pinhole(arc, guess, lines, search)
             raise
-    if given is None:
-        _check_ends(arc, measured)
-    return guess, measured
+
+
+def _measured(
+    arc: Detrended, guess: DispersionSolution, lines: ArcLines, searches: list[LineSearch]
+) -> MeasuredLines:
+    """Result of the first search that sees the row of pinholes to its ends.
+
+    Else that of a search so close that no pinhole can be taken for its neighbour.
+    """
+    failure: Exception = NoArcLinesError("no search")
+    told = None
+    for search in searches:
+        try:
+            measured = measure_lines(arc.frame, guess, lines, search)
+        except NoArcLinesError as error:
+            failure = error
+            continue
+        shares = _shares(measured)
+        if min(shares[0], shares[-1]) > _SEEN * shares.max():
+            return measured
+        failure = _unknown_row(arc, shares)
+        if search.reach_px < pinhole_step_px(guess, search.slit_arcsec) / 2:
+            told = measured
+    if told is None:
+        raise failure
+    return told
 
 
 def fitted_pinholes(
@@ -114,16 +142,18 @@ def _refuse_single_pinhole(
     )
 
 
-def _check_ends(arc: Detrended, measured: MeasuredLines) -> None:
-    """Without a solution, a row of pinholes that lacks an end could be off by one pinhole."""
+def _shares(measured: MeasuredLines) -> np.ndarray:
+    """Fraction of the lines that are seen through each pinhole."""
     slit, detected = measured.images.slit_arcsec, measured.detected
-    seen = np.array([detected[slit == hole].mean() for hole in np.unique(slit)])
-    if min(seen[0], seen[-1]) > _SEEN * seen.max():
-        return
-    raise PinholeMaskError(
+    return np.array([detected[slit == hole].mean() for hole in np.unique(slit)])
+
+
+def _unknown_row(arc: Detrended, shares: np.ndarray) -> PinholeMaskError:
+    seen = ", ".join(f"{100 * share:.0f} %" for share in shares)
+    return PinholeMaskError(
         "An outermost pinhole is not seen, so that the others cannot be told",
         file=arc.frames[0].path,
         expected="lines through the first and the last pinhole, or a dispersion solution",
-        found="lines seen through each: " + ", ".join(f"{100 * part:.0f} %" for part in seen),
-        remedy=f"add DISP_TAB_{arc.frames[0].arm.name} to the set of frames",
+        found=f"lines seen through each: {seen}",
+        remedy=f"add the DISP_TAB_{arc.frames[0].arm.name} of the same night",
     )

@@ -201,7 +201,7 @@ def test_dim_lamps_and_bad_pixels(arm, arcs, run_recipe, tmp_path):
 def disp_tab(tmp_path):
     """Write a solution of the slit centre, as soxs_disp_solution would, from the truth."""
 
-    def write(arc):
+    def write(arc, moved_px=(0.0, 0.0)):
         guess = read_spectral_format(
             files("soxs_recipes.calib") / f"spectral_format_{arc.arm.lower()}.json"
         ).binned(*arc.binning)
@@ -213,7 +213,9 @@ def disp_tab(tmp_path):
             there = arc.pixel(number, centre[row] + half[row] * unit, 0.0)
             for coef, place in zip((x_coef, y_coef), there, strict=True):
                 coef[row, 0] = np.polynomial.chebyshev.chebfit(unit, place, 10)
-        solution = replace(guess, x_coef=x_coef, y_coef=y_coef, centre_nm=centre, half_nm=half)
+        solution = replace(
+            guess, x_coef=x_coef, y_coef=y_coef, centre_nm=centre, half_nm=half
+        ).shifted(*moved_px)
         hdus = fits.HDUList([fits.PrimaryHDU(header=fits.getheader(arc.paths[0]))])
         for name, table in dispersion_tables(solution).items():
             hdus.append(fits.table_to_hdu(table))
@@ -246,6 +248,14 @@ def test_missing_pinholes_are_left_out(arm, arcs, run_recipe, tmp_path, disp_tab
     assert_map_is_true(products[f"DISP_IMAGE_{arm}"], arc)
     header = fits.getheader(products[f"DISP_TAB_2D_{arm}"])
     assert header["ESO QC PINHOLE COUNT MIN"] == header["ESO QC PINHOLE NUM"] == 7
+
+
+@pytest.mark.parametrize("moved_px", [(0.0, 4.3), (9.0, -13.0)])
+def test_a_solution_of_another_night_may_have_moved(moved_px, arcs, run_recipe, disp_tab):
+    """By about the distance of two pinholes, and by several times that."""
+    arc = arcs("NIR", 3)
+    products = run_recipe(SoxsSpatialSolution, *arc.sets(), disp_tab(arc, moved_px))
+    assert_map_is_true(products["DISP_IMAGE_NIR"], arc)
 
 
 def test_a_displaced_pinhole_is_rejected(arcs, run_recipe, tmp_path):
