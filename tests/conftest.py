@@ -60,7 +60,7 @@ def small_night(tmp_path_factory, simulated):
     A short detector-linearity series and arcs through the slit, which no night has, are added, and
     infrared exposures in the modes that this night has not.
     """
-    from soxs_simulator.night import TRANSIENT, simulate_night
+    from soxs_simulator.night import SUPERNOVA, simulate_night
     from soxs_simulator.observations import lamp_set, simulate_lamps, simulate_observation
     from soxs_simulator.schedule import Observation
 
@@ -70,7 +70,7 @@ def small_night(tmp_path_factory, simulated):
         tmp_path_factory.mktemp("slit-arc"), lamp_set("slit_arc", "NIR", 1, 10.0)
     )
     for kind in ("object_stare", "object_offset"):
-        observation = Observation(kind, TRANSIENT, "SLIT1.0", 10.0, 120.0)
+        observation = Observation(kind, SUPERNOVA, "SLIT1.0", 10.0, 120.0)
         files += simulate_observation(tmp_path_factory.mktemp(kind), observation, arms=("NIR",))
     return [(path, classify(read_header(path)).tag) for path in files]
 

