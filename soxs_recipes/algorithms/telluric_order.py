@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,12 +96,12 @@ class OrderModel:
         if self._source is not None:
             self._smooth = self._smooth * self._source
 
-    @property
+    @cached_property
     def components(self) -> list[Component]:
         """Components that matter in this order."""
         return list(dict.fromkeys(component for component, _ in self.parts))
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Unknowns of the order."""
         found = self.components
@@ -111,10 +112,17 @@ class OrderModel:
         """Expectations of the strengths of the components."""
         return {c.name: Expectation(c.expected, c.sd) for c in self.components if c.name != WATER}
 
+    def value(self, unknowns: Mapping[str, float]) -> Array:
+        """Model at the pixels alone, without corrections of lines."""
+        tau, _ = optical_depth(self._table, self.parts, self._ln_columns(unknowns))
+        kernel, _ = self._sampling.kernel(line_spread(unknowns))
+        return self._sampling.sampled(
+            self._sampling.transform(np.exp(-tau) * self._smooth) * kernel
+        )
+
     def evaluate(self, unknowns: Mapping[str, float]) -> Absorption:
         """Model at the pixels, with its derivatives."""
-        columns = {one.name: self._ln_column(one, unknowns) for one in self.components}
-        tau, slopes = optical_depth(self._table, self.parts, columns)
+        tau, slopes = optical_depth(self._table, self.parts, self._ln_columns(unknowns))
         high = np.exp(-tau) * self._smooth
         kernel, by_spread = self._sampling.kernel(line_spread(unknowns))
         transform = self._sampling.transform(high)
@@ -144,12 +152,17 @@ class OrderModel:
         kernel, _ = self._sampling.kernel(line_spread(unknowns))
         return self._sampling.sampled(self._sampling.transform(self._source) * kernel)
 
-    def _ln_column(self, component: Component, unknowns: Mapping[str, float]) -> float:
-        column = np.log(self._airmass)
-        if component.species == WATER:
-            column += unknowns[WATER_COLUMN]
-        return float(column + (0.0 if component.name == WATER else unknowns[component.name]))
+    def _ln_columns(self, unknowns: Mapping[str, float]) -> dict[str, float]:
+        """Logarithms of the slant columns of the components."""
+        columns = {}
+        for one in self.components:
+            column = np.log(self._airmass)
+            if one.species == WATER:
+                column += unknowns[WATER_COLUMN]
+            columns[one.name] = column + (0.0 if one.name == WATER else unknowns[one.name])
+        return columns
 
 
 def line_spread(unknowns: Mapping[str, float]) -> LineSpread:
+    """Line spread among the unknowns of an order."""
     return LineSpread(*(unknowns[name] for name in LineSpread.NAMES))

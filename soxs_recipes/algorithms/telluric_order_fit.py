@@ -23,6 +23,7 @@ from soxs_recipes.algorithms.telluric_order import (
 Array = NDArray[np.float64]
 
 _WORSE_BY = 9.0
+_LEAST_GAIN, _RIDGE = 0.01, 1e-10
 _BOUNDS = {"ln_sd": (-0.9, 2.0), "wing": (0.0, 0.3), "shift_px": (-2.0, 2.0)}
 
 
@@ -124,159 +125,128 @@ class OrderFit:
 
 
 class OrderFitter:
-    """Fit of one order by Levenberg and Marquardt's method, continuum and absorption together."""
+    """Fit of one order by Levenberg and Marquardt's method, the continuum solved for within."""
 
     def __init__(self, spectrum: OrderSpectrum, model: OrderModel, settings: FitSettings) -> None:
         self._spectrum, self._model, self._settings = spectrum, model, settings
+        self._names = model.names
         wave = spectrum.air_nm
         span = np.log(wave / wave[0])
         self._basis = cubic_splines(span, span[-1], settings.knot).toarray()
         good = spectrum.good
-        self._level = float(np.median(np.abs(spectrum.value[good]))) if good.any() else 1.0
+        level = float(np.median(np.abs(spectrum.value[good]))) if good.any() else 1.0
         bend = np.diff(np.eye(self._basis.shape[1]), 2, axis=0)
         # A continuum may bend by its own level between knots; what is not seen is bridged.
-        self._stiffness = bend.T @ bend / max(self._level, 1e-30) ** 2
+        self._stiffness = bend.T @ bend / max(level, 1e-30) ** 2
 
     def fit(self, expectations: Expectations, start: Mapping[str, float]) -> OrderFit:
         """Fit from a first guess of the unknowns."""
-        names = self._model.names
-        mean = np.array([expectations[name].mean for name in names])
-        precision = np.array([expectations[name].sd for name in names]) ** -2.0
-        theta = np.array([start[name] for name in names])
-        used = self._spectrum.good.copy()
-        state = self._state(names, theta, used)
+        prior = _Prior(
+            np.array([expectations[name].mean for name in self._names]),
+            np.array([expectations[name].sd for name in self._names]) ** -2.0,
+        )
+        used = self._spectrum.good
+        theta = np.array([start[name] for name in self._names])
+        state = self._weighted(theta, self._evaluate(theta), used)
         for _ in range(self._settings.rounds):
-            state = self._converge(names, state, mean, precision, used)
+            state = self._converge(state, prior, used)
             off = np.abs(state.residual) > self._settings.kappa * state.sigma
             used = self._spectrum.good & ~off
-        return self._result(names, state, precision, used)
+        return self._result(state, prior, used)
 
     def choose(self, start: Mapping[str, float], name: str, values: Array) -> float:
         """Value of one unknown, out of some, that fits best with the others as they are."""
         used = self._spectrum.good
+        theta = np.array([start[one] for one in self._names])
+        sigma = self._weighted(theta, self._evaluate(theta), used).sigma
         costs = []
         for value in values:
-            state = self._state(
-                self._model.names,
-                np.array([{**start, name: value}[one] for one in self._model.names]),
-                used,
-            )
-            costs.append(np.sum((state.residual / state.sigma)[used] ** 2))
+            transmission = self._model.value({**start, name: value})
+            continuum, _ = self._continuum(transmission, sigma, used)
+            residual = (self._spectrum.value - continuum * transmission) / sigma
+            costs.append(np.sum(residual[used] ** 2))
         return float(values[int(np.argmin(costs))])
 
-    def _state(self, names: list[str], theta: Array, used: NDArray[np.bool_]) -> _State:
-        absorption = self._model.evaluate(dict(zip(names, theta, strict=True)))
-        sigma = np.sqrt(self._spectrum.variance)
-        for _ in range(2):
-            continuum, coef = self._continuum(absorption.value, sigma, used)
-            sigma = self._sigma(continuum, absorption)
-        residual = self._spectrum.value - continuum * absorption.value
-        return _State(theta, coef, absorption, continuum, residual, sigma)
+    def _evaluate(self, theta: Array) -> Absorption:
+        return self._model.evaluate(dict(zip(self._names, theta, strict=True)))
 
-    def _sigma(self, continuum: Array, absorption: Absorption) -> Array:
+    def _weighted(self, theta: Array, absorption: Absorption, used: NDArray[np.bool_]) -> _State:
+        """State with the errors that its own continuum and lines imply."""
+        sigma = np.sqrt(self._spectrum.variance)
         settings = self._settings
         model = (settings.line_error * absorption.lines) ** 2 + settings.floor**2
-        return np.sqrt(self._spectrum.variance + continuum**2 * model)
+        for _ in range(2):
+            continuum, _ = self._continuum(absorption.value, sigma, used)
+            sigma = np.sqrt(self._spectrum.variance + continuum**2 * model)
+        return self._state(theta, absorption, sigma, used)
+
+    def _state(
+        self, theta: Array, absorption: Absorption, sigma: Array, used: NDArray[np.bool_]
+    ) -> _State:
+        """State with the best continuum for given errors."""
+        continuum, coef = self._continuum(absorption.value, sigma, used)
+        residual = self._spectrum.value - continuum * absorption.value
+        return _State(theta, coef, absorption, continuum, residual, sigma)
 
     def _continuum(
         self, transmission: Array, sigma: Array, used: NDArray[np.bool_]
     ) -> tuple[Array, Array]:
         design = self._basis[used] * (transmission / sigma)[used, None]
         normal = design.T @ design + self._stiffness
-        right = design.T @ (self._spectrum.value / sigma)[used]
-        coef = np.linalg.lstsq(normal, right, rcond=None)[0]
+        coef = _solved(normal, design.T @ (self._spectrum.value / sigma)[used])
         return self._basis @ coef, coef
 
-    def _converge(
-        self,
-        names: list[str],
-        state: _State,
-        mean: Array,
-        precision: Array,
-        used: NDArray[np.bool_],
-    ) -> _State:
-        """Take steps at fixed weights, damped where one does not help."""
-        sigma, damping = state.sigma, 1e-3
-        state = self._state_at(names, state.theta, sigma, used)
-        cost = self._cost(state, sigma, mean, precision, used)
+    def _converge(self, state: _State, prior: _Prior, used: NDArray[np.bool_]) -> _State:
+        """Take steps at fixed errors, damped where one does not help."""
+        damping, cost = 1e-3, self._cost(state, prior, used)
         for _ in range(self._settings.steps):
-            step = self._step(names, state, sigma, mean, precision, used, damping)
-            trial = self._state_at(names, _bounded(names, state.theta + step), sigma, used)
-            new = self._cost(trial, sigma, mean, precision, used)
+            theta = _bounded(self._names, state.theta + self._step(state, prior, used, damping))
+            trial = self._state(theta, self._evaluate(theta), state.sigma, used)
+            new = self._cost(trial, prior, used)
             if new > cost:
                 damping *= 30
                 continue
-            state, done, cost, damping = trial, cost - new < 0.01, new, damping / 10
+            state, done, cost, damping = trial, cost - new < _LEAST_GAIN, new, damping / 10
             if done:
                 break
-        return self._state(names, state.theta, used)
+        return self._weighted(state.theta, state.absorption, used)
 
-    def _state_at(
-        self, names: list[str], theta: Array, sigma: Array, used: NDArray[np.bool_]
-    ) -> _State:
-        """Best continuum for given unknowns and weights."""
-        absorption = self._model.evaluate(dict(zip(names, theta, strict=True)))
-        continuum, coef = self._continuum(absorption.value, sigma, used)
-        residual = self._spectrum.value - continuum * absorption.value
-        return _State(theta, coef, absorption, continuum, residual, sigma)
-
-    def _cost(
-        self,
-        state: _State,
-        sigma: Array,
-        mean: Array,
-        precision: Array,
-        used: NDArray[np.bool_],
-    ) -> float:
-        prior = np.sum(precision * (state.theta - mean) ** 2)
+    def _cost(self, state: _State, prior: _Prior, used: NDArray[np.bool_]) -> float:
+        expected = np.sum(prior.precision * (state.theta - prior.mean) ** 2)
         smooth = state.coef @ self._stiffness @ state.coef
-        return float(np.sum((state.residual / sigma)[used] ** 2) + prior + smooth)
+        return float(np.sum((state.residual / state.sigma)[used] ** 2) + expected + smooth)
 
-    def _normal(
-        self, names: list[str], state: _State, sigma: Array, used: NDArray[np.bool_]
-    ) -> tuple[Array, Array]:
+    def _normal(self, state: _State, used: NDArray[np.bool_]) -> tuple[Array, Array]:
         """Normal equations of the unknowns, the continuum eliminated."""
-        weight = (1 / sigma)[used, None]
-        slopes = np.stack([state.absorption.slopes[name] for name in names], axis=1)
+        weight = (1 / state.sigma)[used, None]
+        slopes = np.stack([state.absorption.slopes[name] for name in self._names], axis=1)
         wanted = (state.continuum[:, None] * slopes)[used] * weight
         linear = (self._basis * state.absorption.value[:, None])[used] * weight
         cross = linear.T @ wanted
-        inner = linear.T @ linear + self._stiffness
         scaled = state.residual[used] * weight[:, 0]
         smooth = linear.T @ scaled - self._stiffness @ state.coef
-        solved = np.linalg.lstsq(inner, np.column_stack([cross, smooth]), rcond=None)[0]
+        solved = _solved(linear.T @ linear + self._stiffness, np.column_stack([cross, smooth]))
         normal = wanted.T @ wanted - cross.T @ solved[:, :-1]
         return normal, wanted.T @ scaled - cross.T @ solved[:, -1]
 
-    def _step(
-        self,
-        names: list[str],
-        state: _State,
-        sigma: Array,
-        mean: Array,
-        precision: Array,
-        used: NDArray[np.bool_],
-        damping: float,
-    ) -> Array:
-        normal, right = self._normal(names, state, sigma, used)
-        full = normal + np.diag(precision + damping * np.diag(normal))
-        return np.linalg.solve(full, right - precision * (state.theta - mean))
+    def _step(self, state: _State, prior: _Prior, used: NDArray[np.bool_], damping: float) -> Array:
+        normal, right = self._normal(state, used)
+        full = normal + np.diag(prior.precision + damping * np.diag(normal))
+        return np.linalg.solve(full, right - prior.precision * (state.theta - prior.mean))
 
-    def _result(
-        self, names: list[str], state: _State, precision: Array, used: NDArray[np.bool_]
-    ) -> OrderFit:
-        normal, _ = self._normal(names, state, state.sigma, used)
+    def _result(self, state: _State, prior: _Prior, used: NDArray[np.bool_]) -> OrderFit:
+        normal, _ = self._normal(state, used)
         chi2 = float(np.sum((state.residual / state.sigma)[used] ** 2))
         count = int(np.count_nonzero(used))
-        excess = max(chi2 / max(count - len(names) - self._basis.shape[1], 1), 1.0)
-        unknowns = dict(zip(names, state.theta.tolist(), strict=True))
+        free = max(count - len(self._names) - self._basis.shape[1], 1)
+        unknowns = dict(zip(self._names, state.theta.tolist(), strict=True))
         alone = self._model.source_alone(unknowns)
         flat, _ = self._continuum(alone, state.sigma, used)
         without = ((self._spectrum.value - flat * alone) / state.sigma)[used]
         return OrderFit(
             self._spectrum.number,
             unknowns,
-            np.linalg.inv(normal / excess + np.diag(precision)),
+            np.linalg.inv(normal / max(chi2 / free, 1.0) + np.diag(prior.precision)),
             state.absorption,
             state.continuum,
             used,
@@ -284,6 +254,14 @@ class OrderFitter:
             float(np.sum(without**2)),
             count,
         )
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """Expected values of the unknowns, and the inverse variances of the expectations."""
+
+    mean: Array
+    precision: Array
 
 
 @dataclass(frozen=True)
@@ -296,6 +274,15 @@ class _State:
     continuum: Array
     residual: Array
     sigma: Array
+
+
+def _solved(normal: Array, right: Array) -> Array:
+    """Solution of normal equations, which may be nearly singular where nothing is seen."""
+    scale = np.sqrt(np.diag(normal))
+    scale = np.where(scale > 0, scale, 1.0)
+    scaled = normal / np.outer(scale, scale) + _RIDGE * np.eye(len(scale))
+    columns = scale[:, None] if right.ndim > 1 else scale
+    return np.linalg.solve(scaled, right / columns) / columns
 
 
 def _bounded(names: list[str], theta: Array) -> Array:

@@ -89,9 +89,9 @@ DECLARATION = Declaration(
     synopsis="Telluric transmission of a spectrum",
     description="""
 The absorption by water, oxygen, carbon dioxide, methane and nitrous oxide is computed at high
-resolution from tabulated optical depths, convolved with the line spread and fitted to the orders of the
-target together with a smooth continuum. Fitted are the water, the strength of each molecule (of
-oxygen in each band, of water at 1.1 micron apart), a shift and the shape of the line spread. What
+resolution from tabulated optical depths, convolved with the line spread and fitted to the orders
+of the target together with a smooth continuum. Fitted are the water, the strength of each
+molecule (of oxygen in each band, of water at 1.1 micron apart), a shift and the line spread. What
 the orders share is averaged, and each is fitted again close to that average. Everything has an
 expected value with an error: the water from the site's radiometer, if the header has it, the rest
 from the literature; and all from a standard of the same night where one is given. So a bright
