@@ -44,6 +44,38 @@ def expected_centres(
     return solution.orders, centres
 
 
+def moved_centres(orders: NDArray[np.int_], centres: Array, solution: DispersionSolution) -> Array:
+    """Move expected centres to where a measured solution has them.
+
+    Beyond the outermost fitted lines of an order its departure from the expectation is that at
+    these lines. Orders that the solution lacks stay.
+
+    Parameters
+    ----------
+    orders : ndarray of int, shape (n,)
+        Order numbers.
+    centres : ndarray, shape (n, length)
+        Expected pixels across dispersion at every pixel along it.
+    solution : DispersionSolution
+        Solution for frames of the same binning.
+    """
+    pixel = np.arange(centres.shape[1])
+    moved = centres.copy()
+    for row, order in zip(moved, orders, strict=True):
+        known = np.isfinite(row)
+        if order not in solution.orders or not known.any():
+            continue
+        place = solution.index(order)
+        fitted = solution.fitted_nm[place]
+        ends = fitted if np.isfinite(fitted).all() else solution.range_nm[place]
+        x, y = solution.to_pixel(order, np.linspace(*ends, _POINTS))
+        along, across = solution.along(x, y), solution.across(x, y)
+        rising = np.argsort(along)
+        departure = across - np.interp(along, pixel[known], row[known])
+        row += np.interp(pixel, along[rising], departure[rising])
+    return moved
+
+
 def _curve(solution: DispersionSolution, order: int) -> tuple[Array, Array]:
     """Order centre as (pixel along, pixel across), the former ascending."""
     low, high = solution.range_nm[solution.index(order)]

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
-from soxs_recipes.recipes.declarations import Column, Hdu
+from soxs_recipes.recipes.declarations import Column, Hdu, Input, Kind, Match, Setting
 
 if TYPE_CHECKING:
-    from soxs_recipes.algorithms.dispersion import DispersionSolution
+    import numpy as np
+    from numpy.typing import NDArray
+
     from soxs_recipes.recipes.base import Run
+    from soxs_recipes.recipes.frames import InputFrame
 
 _COEFFICIENTS = "12f8"
 
@@ -44,15 +47,34 @@ EDGES_HDU = Hdu(
 )
 
 
-def packaged_format(run: Run) -> DispersionSolution:
-    """Return the spectral format that comes with the package."""
-    import json
-    from importlib.resources import files
+DISP_TAB = Input(
+    "DISP_TAB_{arm}",
+    "dispersion solution of the slit centre: orders are expected there, else by the format",
+    Kind.CALIB,
+    minimum=0,
+    maximum=1,
+    match=(Match(Setting.BINNING),),
+)
 
-    from soxs_recipes.instrument.spectral_format import spectral_format
 
-    file = files("soxs_recipes.calib") / f"spectral_format_{run.arm.name.lower()}.json"
-    return spectral_format(json.loads(file.read_text(encoding="utf-8")))
+def expected_orders(run: Run, frame: InputFrame) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
+    """Order numbers and where their centres are expected in a frame, before it is measured.
+
+    Raises
+    ------
+    SettingMismatchError
+        If the dispersion solution is of another binning.
+    """
+    from soxs_recipes.algorithms.tracing_expected import expected_centres, moved_centres
+    from soxs_recipes.recipes.arc_inputs import expected_format
+    from soxs_recipes.recipes.slit_frames import solution_of_shape
+
+    nominal = expected_format(run, frame)
+    orders, centres = expected_centres(nominal)
+    given = run.inputs.one(DISP_TAB)
+    if given is None:
+        return orders, centres
+    return orders, moved_centres(orders, centres, solution_of_shape(given.path, nominal.shape))
 
 
 @contextmanager

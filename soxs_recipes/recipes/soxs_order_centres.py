@@ -19,7 +19,8 @@ from soxs_recipes.recipes.declarations import (
     Product,
     Qc,
 )
-from soxs_recipes.recipes.order_inputs import ORDERS_HDU, about, packaged_format
+from soxs_recipes.recipes.order_inputs import DISP_TAB, ORDERS_HDU, about, expected_orders
+from soxs_recipes.recipes.statics import SPECTRAL_FORMAT
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -87,16 +88,17 @@ DECLARATION = Declaration(
     name="soxs_order_centres",
     synopsis="Trace the centres of the orders in a pinhole flat",
     description="""
-The orders of the spectral format are matched to the frame by a common shift (up to 22 unbinned
-pixels) and then by a plane. Along each order the light of the pinhole is cut into samples; in each
-a Gaussian, integrated over pixels, is fitted across dispersion, with bad pixels and cosmic rays
-left out. The departure of the centres from those expected is fitted by Chebyshev polynomials: in
-the pixel along dispersion for each order (VIS), in pixel and order number for all (NIR). The table
-holds the centre of each order as a series along the whole detector and the range that was sampled;
-beyond it the centre is extrapolated. Orders without light are left out.
+The orders of the spectral format, or where a dispersion solution has them, are matched to the frame
+by a common shift (up to 22 unbinned pixels) and then by a plane. Along each order the light of the
+pinhole is cut into samples; in each a Gaussian, integrated over pixels, is fitted across
+dispersion, with bad pixels and cosmic rays left out. The departure of the centres from those
+expected is fitted by Chebyshev polynomials: in the pixel along dispersion for each order (VIS), in
+pixel and order number for all (NIR). The table holds the centre of each order as a series along the
+whole detector and the range that was sampled; beyond it the centre is extrapolated. Orders without
+light are left out.
 """,
     arms=("VIS", "NIR"),
-    inputs=(PINHOLE_FLAT, PINHOLE_FLAT_OFF, *detrending_inputs()),
+    inputs=(PINHOLE_FLAT, PINHOLE_FLAT_OFF, DISP_TAB, SPECTRAL_FORMAT, *detrending_inputs()),
     products=(ORDER_TAB,),
     parameters=(
         *DETRENDING_PARAMETERS,
@@ -144,13 +146,12 @@ class SoxsOrderCentres(SoxsRecipe):
     def process(self, run: Run) -> list[Result]:
         """Detrend the pinhole flat, trace the orders and describe them."""
         from soxs_recipes.algorithms.tracing import trace_orders
-        from soxs_recipes.algorithms.tracing_expected import expected_centres
         from soxs_recipes.products.order_tables import order_columns
         from soxs_recipes.recipes.detrending import detrended
 
         flat = detrended(run, PINHOLE_FLAT, PINHOLE_FLAT_OFF)
         file = flat.frames[0]
-        orders, expected = expected_centres(packaged_format(run), file.readout.binning)
+        orders, expected = expected_orders(run, file)
         axis = run.arm.detector.dispersion_axis
         with about(file.path):
             traces = trace_orders(flat.frame, orders, expected, axis, _settings(run, file.readout))

@@ -1,12 +1,19 @@
 """soxs_order_centres on simulated raw frames, against the truth of their night."""
 
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from soxs_recipes.algorithms.tracing import NoOrdersError, NotPinholeError
 from soxs_recipes.errors import ArmMismatchError, SettingMismatchError
+from soxs_recipes.instrument.spectral_format import read_spectral_format
+from soxs_recipes.products.dispersion_tables import dispersion_tables
 from soxs_recipes.products.order_tables import read_order_table
+from soxs_recipes.products.writing import Extension, write_product
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
 
 SHAPE = {"VIS": (4096, 808), "NIR": (2040, 2040)}
@@ -97,3 +104,38 @@ def test_binned_frames(lamps, run_recipe):
     for n in table.orders:
         error = (table.centre(n, pixel) - truth[n][0])[~table.extrapolated(n, pixel)]
         assert np.sqrt(np.mean(error**2)) < 0.01
+
+
+@pytest.mark.parametrize("arm", ["VIS", "NIR"])
+def test_a_dispersion_solution_tells_where_orders_are(arm, lamps, run_recipe, tmp_path):
+    """With one that is 40 px off the format, the orders of a frame so shifted are found."""
+    pinhole = lamps("pinhole_flat", arm, 1, 60.0)
+    axis = 1 if arm == "VIS" else 0
+    files = []
+    for path in pinhole.files:
+        with fits.open(path) as hdus:
+            area = hdus[0].data[:, 50:] if arm == "VIS" else hdus[0].data[4:-4, 4:-4]
+            area[...] = np.roll(area, 40, axis=axis)
+            hdus.writeto(tmp_path / path.name)
+        files.append(tmp_path / path.name)
+    name = str(resources.files("soxs_recipes.calib") / f"spectral_format_{arm.lower()}.json")
+    shift = (40.0, 0.0) if arm == "VIS" else (0.0, 40.0)
+    solution = read_spectral_format(Path(name)).shifted(*shift)
+    tables = dispersion_tables(replace(solution, fitted_nm=solution.range_nm))
+    header = fits.getheader(files[0])
+    header["HIERARCH ESO PRO CATG"] = f"DISP_TAB_{arm}"
+    write_product(tmp_path / "disp.fits", header, [Extension(*item) for item in tables.items()])
+    moved = [(files[:1], f"PINHOLE_FLAT_{arm}")]
+    moved += [(files[1:], "PINHOLE_FLAT_OFF_NIR")] if arm == "NIR" else []
+    if arm == "VIS":
+        # In the NIR, orders are so close that one would be taken for its neighbour.
+        with pytest.raises(NoOrdersError):
+            run_recipe(SoxsOrderCentres, *moved)
+    given = ([tmp_path / "disp.fits"], f"DISP_TAB_{arm}")
+    product = run_recipe(SoxsOrderCentres, *moved, given)[f"ORDER_TAB_{arm}"]
+    table = read_order_table(product, SHAPE[arm], AXIS[arm])
+    pixel = np.arange(300, 1700)
+    for order, (centre, *_) in pinhole.curves().items():
+        if order in table.orders:
+            assert np.abs(table.centre(order, pixel) - centre[pixel] - 40).max() < 0.05
+    assert len(table.orders) >= len(pinhole.curves()) - 1
