@@ -17,6 +17,7 @@ Card = tuple[bool | int | float | str, str]
 
 SECONDS_PER_DAY = 86400.0
 _RAW_NAME = re.compile(r"ESO PRO REC\d+ RAW\d+ NAME")
+_PROVENANCE = re.compile(r"PROV[1-9]\d*")
 _RAW_SUFFIXES = (".fits", ".fits.Z", ".fits.gz", ".fits.fz")
 # Raw frames that show the target, by the tag they had.
 _TARGET_TAGS = ("OBJECT_", "STD_", "IMG_OBJECT_", "IMG_STD_")
@@ -166,7 +167,9 @@ def observation_of(headers: Sequence[Header], prog_id: str = "") -> Observation:
 
 def raw_files(header: Header) -> tuple[str, ...]:
     """Raw frames of the target that a product goes back to, without suffix; its own if none."""
-    names = []
+    names = [str(header[key]) for key in header if _PROVENANCE.fullmatch(key)]
+    if names:
+        return tuple(names)
     for key in header:
         if _RAW_NAME.fullmatch(key):
             tag = str(header.get(key.replace("NAME", "CATG"), ""))

@@ -22,6 +22,7 @@ from soxs_recipes.recipes.declarations import (
     Value,
 )
 from soxs_recipes.recipes.describe import description
+from soxs_recipes.recipes.observed import observed_cards
 from soxs_recipes.recipes.product_headers import (
     Origin,
     flag_outside,
@@ -243,10 +244,11 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         tag, name = result.tag(run), self._file_name(result, run)
         arm = result.arm or run.arm.name
         qc = measured(self.declaration, result.qc, arm)
-        header = product_header(
-            self._origin(result, run), tag, scratch / name, result.exptime_s, qc
-        )
+        origin = self._origin(result, run)
+        header = product_header(origin, tag, scratch / name, result.exptime_s, qc)
         flag_outside(header, run.qc_ranges, run.recipe, arm, qc)
+        if result.product.per_observation:
+            _set_cards(header, observed_cards(origin.observed))
         _set_cards(header, result.cards.get("", {}))
         for step in result.steps:
             header.add_history(step)

@@ -63,16 +63,23 @@ class Origin:
         return sorted(used, key=lambda frame: kinds[frame.tag] is not main)
 
     @property
-    def mjd_obs(self) -> float | None:
-        """Start of the first exposure that it was made from."""
+    def observed(self) -> list[InputFrame]:
+        """Frames whose times are those of the product.
+
+        Raw frames, or products of the kind of the main input: the times of calibrations are other.
+        """
         kinds = {tag: item for tag, _, item in self.declaration.tags()}
         first = kinds[self.frames[0].tag]
 
         def leads(item: Input) -> bool:
-            # Calibrations, whose times are other, are of one kind with a product as main input.
             return item.kind is Kind.RAW if first.kind is Kind.RAW else item is first
 
-        times = [f.header.get(kw.MJD_OBS) for f in self.frames if leads(kinds[f.tag])]
+        return [frame for frame in self.frames if leads(kinds[frame.tag])]
+
+    @property
+    def mjd_obs(self) -> float | None:
+        """Start of the first exposure that it was made from."""
+        times = [frame.header.get(kw.MJD_OBS) for frame in self.observed]
         return min((float(time) for time in times if time is not None), default=None)
 
 
