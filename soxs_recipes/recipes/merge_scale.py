@@ -11,12 +11,13 @@ import numpy as np
 from soxs_recipes.algorithms.flux_calibration import TELLURIC_FLUX
 from soxs_recipes.algorithms.slit_loss import relative_loss
 from soxs_recipes.errors import ParameterError
-from soxs_recipes.products.table_input import read_columns
 from soxs_recipes.recipes.declarations import AUTO, Parameter
 from soxs_recipes.recipes.merge_inputs import PHOT_TAB, ArmInput
 from soxs_recipes.recipes.statics import FILTER_TAB, static_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from soxs_recipes.algorithms.combine_spectra import Combined
     from soxs_recipes.algorithms.passbands import Passband
     from soxs_recipes.recipes.base import Run
@@ -105,19 +106,23 @@ def _bands(run: Run) -> dict[str, Passband]:
     return read_filters(static_path(run, FILTER_TAB))
 
 
-def _photometry(run: Run, path: object) -> Magnitude | None:
-    """Magnitude of the target in the table of the acquisition image; None for a mere limit."""
-    data, header = read_columns(path, "SOURCES", ("MAG_AB", "MAG_ERR", "TARGET"), "soxs_astro_phot")
-    target = np.flatnonzero(data["TARGET"].astype(bool))
-    bands, name = _bands(run), str(header.get("FILTER", "")).strip()
-    if not target.size or name not in bands:
-        run.warning(f"{path.name} has no target in a known filter: the flux is not scaled")
-        return None
-    ab, error = float(data["MAG_AB"][target[0]]), float(data["MAG_ERR"][target[0]])
-    if not (math.isfinite(ab) and math.isfinite(error) and error > 0):
-        run.warning(f"{path.name} has but a limit for the target: the flux is not scaled")
-        return None
-    return Magnitude(bands[name], ab, math.hypot(error, float(header.get("ZPERR", 0.0) or 0.0)))
+def _photometry(run: Run, path: Path) -> Magnitude | None:
+    """Magnitude of the target in the acquisition image; None where it tells none."""
+    from soxs_recipes.products.phot_tables import read_phot_table
+
+    table = read_phot_table(path)
+    bands = _bands(run)
+    ab, error = table.target_magnitude
+    if table.target is None or table.filter_name not in bands:
+        reason = "no target in a known filter"
+    elif not table.is_target_seen:
+        reason = "but a limit for the target"
+    elif not (math.isfinite(ab) and math.isfinite(error)):
+        reason = "no zero point"
+    else:
+        return Magnitude(bands[table.filter_name], ab, error)
+    run.warning(f"{path.name} has {reason}: the flux is not scaled by it")
+    return None
 
 
 def absolute_factor(run: Run, spectrum: Combined, magnitude: Magnitude) -> float | None:

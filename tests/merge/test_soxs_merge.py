@@ -8,6 +8,7 @@ from astropy.io import fits
 from astropy.table import Table
 from merge_scene import (
     Scene,
+    arm_header,
     order_spectra,
     true_flux,
     true_transmission,
@@ -18,6 +19,7 @@ from merge_scene import (
 )
 
 from soxs_recipes.algorithms.air_vacuum import air_to_vacuum
+from soxs_recipes.algorithms.image_stars import StarFlag
 from soxs_recipes.cpl_bridge import cpl
 from soxs_recipes.cpl_bridge.runner import cli
 from soxs_recipes.errors import (
@@ -190,23 +192,28 @@ def test_a_given_magnitude_sets_the_scale(inputs, merge):
     assert relative == pytest.approx(np.hypot(0.01, 0.0276), rel=0.02)
 
 
-def write_photometry(folder, magnitude, error, name="i"):
-    from merge_scene import arm_header
-
+def write_photometry(folder, magnitude, error, name="i", flags=0):
     sources = Table(
         {
             "NUMBER": [1, 2],
+            "RA": [150.0, 150.1],
+            "DEC": [-21.3, -21.3],
+            "X": [10.0, 20.0],
+            "Y": [10.0, 20.0],
             "MAG_AB": [15.0, magnitude],
             "MAG_ERR": [0.01, error],
-            "FLAGS": [0, 0],
+            "FLAGS": [0, flags],
             "TARGET": [False, True],
+            "MATCHED": [True, False],
         }
     )
     header = arm_header("VIS", **{"ESO SEQ ARM": None, "ESO INS VISE NAME": None})
     header["HIERARCH ESO DET3 CAM NAME"] = "ACQ"
     header["HIERARCH ESO DET3 EXPO TIME"] = 20.0
+    cards = {"FILTER": name, "ZP": 27.0, "ZPERR": 0.015, "ZPTYPE": "CATALOGUE"}
     path = folder / "phot_tab_acq.fits"
-    write_product(path, header, [Extension("SOURCES", sources, "", {"FILTER": name})])
+    path.unlink(missing_ok=True)
+    write_product(path, header, [Extension("SOURCES", sources, "", cards)])
     return path, "PHOT_TAB_ACQ"
 
 
@@ -216,15 +223,26 @@ def test_photometry_of_the_acquisition_image_sets_the_scale(inputs, merge):
     meta, _ = arrays(merge(frames, slit_loss="no")[MERGED])
     assert meta["ESO QC FLUX SCALE"] == pytest.approx(2.0, rel=0.01)
     assert meta["FLUXBAND"] == "i"
+    assert meta["FLUXERR"] == pytest.approx(100 * 0.921 * np.hypot(0.02, 0.015), rel=0.01)
     untouched, _ = arrays(merge(frames, flux_scale="none")[MERGED])
     assert "ESO QC FLUX SCALE" not in untouched
     assert untouched["FLUXERR"] == -2
 
 
-def test_a_limit_is_no_magnitude(inputs, merge):
-    frames = [*write_night(inputs), write_photometry(inputs, 21.0, np.nan)]
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ({"flags": int(StarFlag.NOT_SEEN)}, "but a limit"),
+        ({"name": "OPEN"}, "known filter"),
+        ({"error": np.nan}, "no zero point"),
+    ],
+)
+def test_a_table_without_a_magnitude_does_not_scale(inputs, merge, capfd, table, reason):
+    options = {"magnitude": 21.0, "error": 0.1, **table}
+    frames = [*write_night(inputs), write_photometry(inputs, **options)]
     meta, _ = arrays(merge(frames)[MERGED])
     assert "ESO QC FLUX SCALE" not in meta
+    assert reason in "".join(capfd.readouterr())
 
 
 def test_slit_losses_of_another_slit_are_modelled(inputs, merge):
