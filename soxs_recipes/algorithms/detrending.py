@@ -18,6 +18,8 @@ Image = NDArray[np.float32]
 
 # Up to this multiple of the read-noise variance the photon noise is taken from the surroundings.
 _FAINT = 4.0
+# Rows that are worked on at a time: they stay in the processor's cache.
+_BAND_ROWS = 64
 
 
 def level_quality(
@@ -62,18 +64,33 @@ def expected_signal(flux: Image, faint_below: float) -> Image:
     faint_below : float
         Median below which a pixel is faint.
     """
-    around = flux
-    for _ in range(2):
-        around = _median_of_three(_median_of_three(around).T).T
-    return np.where(around < np.float32(faint_below), around, flux)
+    result = np.empty_like(flux)
+    for start in range(0, len(flux), _BAND_ROWS):
+        first, last = max(start - 2, 0), start + _BAND_ROWS + 2
+        part = flux[start : start + _BAND_ROWS]
+        around = _twice_median(flux[first:last])[start - first :][: len(part)]
+        result[start : start + _BAND_ROWS] = np.where(
+            around < np.float32(faint_below), around, part
+        )
+    return result
 
 
-def _median_of_three(image: Image) -> Image:
+def _twice_median(image: Image) -> Image:
+    """Running medians of three along both axes, twice."""
+    one, two, scratch = (np.empty_like(image) for _ in range(3))
+    for source in (image, two):
+        _median_of_three(source, one, scratch)
+        _median_of_three(one.T, two.T, scratch.T)
+    return two
+
+
+def _median_of_three(image: Image, out: Image, scratch: Image) -> None:
     """Running median along the first axis; the edge stands twice."""
-    before = np.concatenate([image[:1], image[:-1]])
-    after = np.concatenate([image[1:], image[-1:]])
-    high = np.maximum(before, after)
-    return np.maximum(np.minimum(before, after), np.minimum(high, image))
+    before, middle, after = image[:-2], image[1:-1], image[2:]
+    high, inner = scratch[1:-1], out[1:-1]
+    np.minimum(np.maximum(before, after, out=high), middle, out=high)
+    np.maximum(np.minimum(before, after, out=inner), high, out=inner)
+    out[0], out[-1] = image[0], image[-1]
 
 
 def signed_variance(noise: NoiseModel, signal_e: Image) -> Image:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
 from soxs_recipes.algorithms import detrending as steps
 from soxs_recipes.algorithms.frame import DetectorFrame, FrameShapeError
@@ -80,3 +81,15 @@ def test_flat_field_has_no_data_where_nothing_responds():
     result = steps.flat_fielded(frame, flat)
     assert result.flux.tolist() == [[100, 0]]
     assert result.quality.tolist() == [[0, Quality.NO_DATA]]
+
+
+@pytest.mark.parametrize("shape", [(150, 21), (64, 5), (65, 3), (3, 130), (1, 4)])
+def test_signal_of_faint_pixels_is_that_of_running_medians(shape):
+    """Whatever rows are worked on together."""
+    flux = np.random.default_rng(2).normal(0, 5, shape).astype(np.float32)
+    around = flux
+    for _ in range(2):
+        around = median_filter(around, (3, 1), mode="nearest")
+        around = median_filter(around, (1, 3), mode="nearest")
+    signal = steps.expected_signal(flux, 2.0)
+    assert np.array_equal(signal, np.where(around < 2.0, around, flux))
