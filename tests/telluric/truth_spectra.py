@@ -43,8 +43,11 @@ class Night:
         self._rng = np.random.default_rng(seed)
 
     def observe(self, arm, target, *, exptime_s=600.0, airmass=1.2, water_mm=3.0, **more):
-        """Observe a target; `snr` instead of `exptime_s` gives this median S/N per bin."""
-        snr = more.pop("snr", None)
+        """Observe a target.
+
+        `snr` instead of `exptime_s` gives this median S/N per bin; `orders` are those taken.
+        """
+        snr, wanted = more.pop("snr", None), more.pop("orders", None)
         scene = self.source.arm(arm)
         scene.__dict__["atmosphere"] = draw_atmosphere(self.seed, self.ideal)
         request = SceneRequest(
@@ -53,7 +56,7 @@ class Night:
         )  # fmt: skip
         truth = exposure_truth(self.source, request)
         rows = []
-        for number in sorted(truth.orders):
+        for number in sorted(wanted or truth.orders):
             one = truth.orders[number]
             sort = np.argsort(one.wave_nm)
             wave = one.wave_nm[sort]
