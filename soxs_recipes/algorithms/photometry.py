@@ -9,11 +9,15 @@ weights of the profile over the variance (Naylor 1998).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.point_spread import PointSpread
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_matrix
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -26,8 +30,11 @@ _EDGE_NOISE = 0.3
 _STEP_PX = 0.05
 # A star may move this far from where it was found, px (1-sigma).
 _POSITION_PRIOR_PX = 0.5
-# Beyond this number of stars errors of blends are those of stars by themselves.
-_MOST_IN_INVERSE = 3000
+# Precision of the solution, in units of the total signal over noise.
+_PRECISION, _MOST_ROUNDS = 1e-8, 500
+# Stars that share this part of their light have errors that depend on each other; in groups of
+# more than so many stars they are taken as those of stars by themselves.
+_SHARED_LIGHT, _LARGEST_GROUP = 0.05, 400
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,8 @@ class _Scene:
 class _Drawn:
     """Pixels of all stars in a row: pixel, star, and the profile with its slopes there."""
 
-    pixel: NDArray[np.intp]
-    star: NDArray[np.intp]
+    pixel: NDArray[np.int32]
+    star: NDArray[np.int32]
     light: Array
     slope_x: Array
     slope_y: Array
@@ -241,8 +248,8 @@ def _draw_squares(
     dx = np.broadcast_to((columns - x[ours, None])[:, None, :], shape)
     dy = np.broadcast_to((rows - y[ours, None])[:, :, None], shape)
     inside = ((rows >= 0) & (rows < ny))[:, :, None] & ((columns >= 0) & (columns < nx))[:, None, :]
-    pixel = (rows[:, :, None] * nx + columns[:, None, :])[inside]
-    star = np.broadcast_to(ours[:, None, None], shape)[inside]
+    pixel = (rows[:, :, None] * nx + columns[:, None, :])[inside].astype(np.int32)
+    star = np.broadcast_to(ours.astype(np.int32)[:, None, None], shape)[inside]
     dx, dy = dx[inside], dy[inside]
     light = scene.profile.light(dx, dy)
     slope_x = (scene.profile.light(dx - _STEP_PX, dy) - light) / _STEP_PX
@@ -263,20 +270,37 @@ def _weight(scene: _Scene, model: Array) -> Array:
 
 
 def _solve(scene: _Scene, drawn: _Drawn, weight: Array, flux: Array) -> Array:
-    """Fluxes and flux-weighted moves; shape (3, n)."""
-    from scipy.sparse import coo_matrix, diags
-    from scipy.sparse.linalg import spsolve
+    """Fluxes and flux-weighted moves; shape (3, n).
+
+    The normal equations are solved by conjugate gradients, scaled to a unit diagonal: blends are
+    few enough stars that some tens of rounds do, and no matrix is filled up.
+    """
+    from scipy.sparse import bmat, diags
+    from scipy.sparse.linalg import cg
 
     count = len(flux)
-    values = np.concatenate([drawn.light, drawn.slope_x, drawn.slope_y])
-    columns = np.concatenate([drawn.star, drawn.star + count, drawn.star + 2 * count])
-    rows = np.tile(drawn.pixel, 3)
-    design = coo_matrix((values, (rows, columns)), (scene.image.size, 3 * count)).tocsr()
-    weighted = design.multiply(weight[:, None]).tocsr()
-    prior = np.concatenate([np.zeros(count), np.tile((_POSITION_PRIOR_PX * flux) ** -2.0, 2)])
-    normal = (design.T @ weighted).tocsc() + diags(prior + 1e-12).tocsc()
-    found = spsolve(normal, weighted.T @ scene.image.ravel())
-    return np.atleast_1d(found).reshape(3, count)
+    root = np.sqrt(weight)
+    parts = [
+        _design(scene, drawn, values * root[drawn.pixel], count)
+        for values in (drawn.light, drawn.slope_x, drawn.slope_y)
+    ]
+    prior = (_POSITION_PRIOR_PX * flux) ** -2.0
+    right = np.concatenate([part.T @ (root * scene.image.ravel()) for part in parts])
+    blocks = [[(one.T @ other).tocsr() for other in parts] for one in parts]
+    for axis in (1, 2):
+        blocks[axis][axis] = blocks[axis][axis] + diags(prior)
+    normal = bmat(blocks, format="csr")
+    scale = 1 / np.sqrt(np.maximum(normal.diagonal(), 1e-12))
+    scaled = diags(scale) @ normal @ diags(scale)
+    start = np.concatenate([flux, np.zeros(2 * count)]) / scale
+    found, _ = cg(scaled, scale * right, x0=start, rtol=_PRECISION, maxiter=_MOST_ROUNDS)
+    return (scale * found).reshape(3, count)
+
+
+def _design(scene: _Scene, drawn: _Drawn, values: Array, count: int) -> csc_matrix:
+    from scipy.sparse import csc_matrix
+
+    return csc_matrix((values, (drawn.pixel, drawn.star)), (scene.image.size, count))
 
 
 def _accepted(step: Array, flux: Array) -> tuple[Array, Array]:
@@ -315,18 +339,22 @@ def _flux_variance(
     scene: _Scene, drawn: _Drawn, weight: Array, count: int, information: Array
 ) -> Array:
     """Variance of the fluxes; blends share their light, which makes each of them less certain."""
-    from scipy.linalg import LinAlgError, inv
-    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
 
     with np.errstate(divide="ignore"):
         alone = 1 / information
-    if not (scene.settings.joint_errors and 1 < count <= _MOST_IN_INVERSE):
+    if not scene.settings.joint_errors:
         return alone
-    design = coo_matrix((drawn.light, (drawn.pixel, drawn.star)), (scene.image.size, count)).tocsr()
-    normal = (design.T @ design.multiply(weight[:, None]).tocsr()).toarray()
-    seen = information > 0
-    try:
-        alone[seen] = np.diag(inv(normal[np.ix_(seen, seen)], overwrite_a=True))
-    except LinAlgError:
-        return alone
-    return np.where(alone > 0, alone, np.inf)
+    design = _design(scene, drawn, drawn.light * np.sqrt(weight)[drawn.pixel], count)
+    normal = (design.T @ design).tocsr()
+    pairs = normal.tocoo()
+    shared = np.abs(pairs.data) * np.sqrt(alone[pairs.row] * alone[pairs.col])
+    pairs.data = np.where(np.isfinite(shared), shared, 0) > _SHARED_LIGHT
+    pairs.eliminate_zeros()
+    _, group = connected_components(pairs, directed=False)
+    members = np.argsort(group, kind="stable")
+    for ours in np.split(members, np.cumsum(np.bincount(group))[:-1]):
+        if 1 < len(ours) <= _LARGEST_GROUP and (information[ours] > 0).all():
+            block = normal[ours][:, ours].toarray()
+            alone[ours] = np.diag(np.linalg.pinv(block, hermitian=True))
+    return alone
