@@ -292,8 +292,9 @@ def _packed(
     local = inside[packing.place]
     place = strip.index.reshape(-1)[local]
     flux, base, measured, good = (plane.reshape(-1)[place] for plane in planes)
-    good &= packing.filled & (measured > 0)
-    base, measured = (np.where(good, plane, np.float32(1)) for plane in (base, measured))
+    known = measured > 0
+    good &= packing.filled & known
+    base, measured = (np.where(known, plane, np.float32(1)) for plane in (base, measured))
     flux = np.where(good, flux, np.float32(0))
     slit, area = (plane.reshape(-1)[local] for plane in (strip.slit_arcsec, strip.area))
     shapes, distances = (
