@@ -34,8 +34,11 @@ _REACH = 0.4
 # Degrees in wavelength and in order number of the term linear in the slit position; higher powers
 # have lower ones.
 _SLIT_DEGREE = 3
-# A pinhole that shows a smaller part of the lines than this, of those of the best, is not seen.
-_SEEN = 0.3
+# The detector is judged in this many parts along dispersion, those with so many lines per pinhole.
+_PARTS, _ENOUGH_LINES = 6, 10
+# The end of a row of pinholes is seen with this fraction of the lines of the best pinhole; a row is
+# where it should be if it shows this fraction of the lines that the best part shows.
+_END, _ROW = 0.3, 0.4
 
 
 class PinholeMaskError(InputError):
@@ -88,8 +91,12 @@ def _measured(
         except NoArcLinesError as error:
             failure = error
             continue
-        shares = _shares(measured)
-        if min(shares[0], shares[-1]) > _SEEN * shares.max():
+        shares = _shares(measured, guess)
+        best = shares.max(axis=1, keepdims=True)
+        if best.min() < _ROW * best.max():
+            failure = NoArcLinesError("lines are where they should be in part of the frame alone")
+            continue
+        if np.all(shares[:, [0, -1]] > _END * best):
             return measured
         failure = _unknown_row(arc, shares)
         if search.reach_px < pinhole_step_px(guess, search.slit_arcsec) / 2:
@@ -142,14 +149,31 @@ def _refuse_single_pinhole(
     )
 
 
-def _shares(measured: MeasuredLines) -> np.ndarray:
-    """Fraction of the lines that are seen through each pinhole."""
-    slit, detected = measured.images.slit_arcsec, measured.detected
-    return np.array([detected[slit == hole].mean() for hole in np.unique(slit)])
+def _shares(measured: MeasuredLines, guess: DispersionSolution) -> np.ndarray:
+    """Fraction of the lines seen through each pinhole, in parts of the detector, (parts, holes).
+
+    Pinholes are counted across the detector: in some orders the slit is upside down.
+
+    Where a format is turned further than the search allows for, the row is right in one part only.
+    """
+    images = measured.images
+    length = guess.along(*guess.shape[::-1])
+    part = np.clip(guess.along(images.x, images.y) * _PARTS / length, 0, _PARTS - 1).astype(int)
+    holes, hole = np.unique(images.slit_arcsec, return_inverse=True)
+    _, _, x_slit, y_slit = guess.jacobian(guess.orders, guess.range_nm.mean(axis=1))
+    upside_down = (guess.across(x_slit, y_slit) < 0)[guess.index(images.order)]
+    hole = np.where(upside_down, len(holes) - 1 - hole, hole)
+    place, size = part * len(holes) + hole, _PARTS * len(holes)
+    seen = np.bincount(place[measured.detected], minlength=size).reshape(_PARTS, -1)
+    total = np.bincount(place, minlength=size).reshape(_PARTS, -1)
+    enough = total.min(axis=1) >= _ENOUGH_LINES
+    if not enough.any():
+        return seen.sum(axis=0, keepdims=True) / np.maximum(total.sum(axis=0, keepdims=True), 1)
+    return seen[enough] / total[enough]
 
 
 def _unknown_row(arc: Detrended, shares: np.ndarray) -> PinholeMaskError:
-    seen = ", ".join(f"{100 * share:.0f} %" for share in shares)
+    seen = ", ".join(f"{100 * share:.0f} %" for share in shares.mean(axis=0))
     return PinholeMaskError(
         "An outermost pinhole is not seen, so that the others cannot be told",
         file=arc.frames[0].path,

@@ -65,12 +65,12 @@ def arcs(tmp_path_factory):
     """Multi-pinhole arcs, each simulated when first asked for."""
     made = {}
 
-    def arc(arm, seed, slit="MULTPIN", **options):
-        key = (arm, seed, slit, *sorted(options.items()))
+    def arc(arm, seed, slit="MULTPIN", drift=1.0, **options):
+        key = (arm, seed, slit, drift, *sorted(options.items()))
         if key not in made:
             folder = tmp_path_factory.mktemp("multi-pinhole")
             chosen = lamp_set("multi_pinhole_arc", arm, 1, 60.0, slit=slit, **options)
-            paths = simulate_lamps(folder, chosen, run=Run(seed=seed))
+            paths = simulate_lamps(folder, chosen, run=Run(seed=seed, drift=drift))
             made[key] = Arc(folder, paths, arm)
         return made[key]
 
@@ -281,6 +281,13 @@ def test_a_row_without_its_end_needs_a_solution(arcs, run_recipe, tmp_path):
     copies = spoilt(arc.paths, tmp_path, covered(arc, (0,)))
     with pytest.raises(PinholeMaskError, match="DISP_TAB_NIR"):
         run_recipe(SoxsSpatialSolution, *arc.sets(copies))
+
+
+def test_a_format_that_has_turned_too_far_is_refused(arcs, run_recipe):
+    """By 0.2 degrees: the row of pinholes fits in part of the frame only."""
+    arc = arcs("VIS", 3, drift=3.5)
+    with pytest.raises(ArcMismatchError, match="part of the frame"):
+        run_recipe(SoxsSpatialSolution, *arc.sets())
 
 
 def test_the_single_pinhole_is_refused(arcs, run_recipe, tmp_path):
