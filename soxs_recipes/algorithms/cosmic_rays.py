@@ -1,4 +1,4 @@
-"""Cosmic rays in single exposures and in pairs of exposures of a spectrograph.
+"""Cosmic rays in single exposures of a spectrograph.
 
 A cosmic ray is sharper than anything the optics can make. Sky and arc lines are sharp along the
 dispersion but long along the slit, the trace of an object the other way round: medians in both
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.line_tilts import LineTilts
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, has
-from soxs_recipes.algorithms.variance import NoiseModel
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -29,12 +29,15 @@ _SAMPLES = (-7, -4, 4, 7)
 _CANDIDATE = 0.6
 # Distances along the slit, on one side, at which a line that fills the slit must be seen.
 _RUN = np.array([3, 5, 7, 9, 11, 13])
+# Lines are at least this much wider than the narrowest.
+_LINE_MARGIN = 0.85
 # Step between the tilts that are tried, in pixels per pixel.
-_TILT_STEP = 0.05
-# Largest share of the pixels of one exposure that cosmic rays strike.
-_MOST_STRUCK = 0.02
-# Side of the box around a saturated pixel in which nothing is judged.
-_SATURATED_REACH = 21
+_TILT_STEP = 0.02
+# Side of the box around saturated light in which nothing is judged, and the share of a smaller box
+# that light saturates at least.
+_SATURATED_REACH, _SATURATED_BOX, _SATURATED_SHARE = 21, 5, 0.3
+# Share of the pixels along the dispersion that are darker than what is between the lines.
+_BETWEEN = 0.15
 # Pixels looked at closely in one go.
 _BATCH = 50_000
 
@@ -51,14 +54,19 @@ class CosmicSettings:
         Threshold for pixels beside one that was found.
     model_error : float
         Relative error of the medians' prediction, which counts where the light is bright.
-    line_error : float
-        The same of the prediction from a tilted line.
-    sharp_slit, sharp_dispersion : float
-        Mean of the two neighbours along the slit, or along the dispersion, over the pixel itself
-        must be below one of these: the image of a point is 3 pixels wide along the slit and 1.7
-        along the dispersion, which makes the means 0.7 and 0.4.
-    line_tilts : tuple of float
-        Range of the tilts of lines: pixels along the dispersion per pixel along the slit.
+    line_error, shift_error_px, shape_error : float
+        Errors of the prediction from a tilted line: relative; where the line lies; of its
+        curvature.
+    line_sigma_px : float
+        Width of the narrowest lines, standard deviation along the dispersion in pixels: nothing
+        narrower has come through the slit.
+    sharp_slit : float
+        Mean of the two neighbours along the slit over the pixel itself, below which it is
+        sharper than the image of a point, which is 3 pixels wide.
+    line_tilts : LineTilts, optional
+        Expected tilts of lines: pixels along the dispersion per pixel along the slit.
+    tilt_range : tuple of float
+        Tilts that are tried, less those expected.
     along_slit, along_dispersion : int
         Windows in pixels of the medians, odd.
     rounds : int
@@ -66,15 +74,28 @@ class CosmicSettings:
     """
 
     kappa: float = 5.0
-    neighbour_kappa: float = 2.5
+    neighbour_kappa: float = 3.0
     model_error: float = 0.02
-    line_error: float = 0.06
+    line_error: float = 0.03
+    shift_error_px: float = 0.15
+    shape_error: float = 0.1
+    line_sigma_px: float = 0.77
     sharp_slit: float = 0.6
-    sharp_dispersion: float = 0.33
-    line_tilts: tuple[float, float] = (-0.4, 0.2)
+    line_tilts: LineTilts | None = None
+    tilt_range: tuple[float, float] = (-0.4, 0.2)
     along_slit: int = 9
     along_dispersion: int = 15
     rounds: int = 40
+
+    @property
+    def sharp_dispersion(self) -> float:
+        """Mean of the neighbours along the dispersion over a pixel, which no line is below."""
+        return _LINE_MARGIN * float(np.exp(-0.5 / self.line_sigma_px**2))
+
+    @property
+    def sharp_pair(self) -> float:
+        """Mean of the two pixels beside a pair over that of the pair, which no line is below."""
+        return _LINE_MARGIN * float(np.exp(-1 / self.line_sigma_px**2))
 
 
 def find_cosmic_rays(
@@ -104,12 +125,9 @@ def find_cosmic_rays(
     light = _Light(flux, flux.copy(), error, settings)
     struck = np.zeros(flux.shape, dtype=bool)
     judged = ~bad
-    full = has(frame.quality, Quality.SATURATED)
-    if full.any():
-        from scipy.ndimage import maximum_filter
-
-        # The wings of a line cannot be predicted where its core is full.
-        judged &= ~maximum_filter(full.T if turned else full, _SATURATED_REACH)
+    full = _near_saturated_light(frame)
+    if full is not None:
+        judged &= ~(full.T if turned else full)
     found = light.seeds(*np.nonzero(_candidates(flux, error, settings) & judged))
     for _ in range(settings.rounds):
         struck[found] = True
@@ -117,7 +135,7 @@ def find_cosmic_rays(
         around = _neighbours(found, flux.shape)
         fresh = ~struck[around] & judged[around]
         found = light.above(around[0][fresh], around[1][fresh], settings.neighbour_kappa)
-        found = light.unexplained(*found, settings.neighbour_kappa)
+        found = light.no_lines(*found, settings.neighbour_kappa)
         if not len(found[0]):
             break
     struck[found] = True
@@ -129,34 +147,6 @@ def flag_cosmic_rays(
 ) -> DetectorFrame:
     """Return the frame with the bit ``COSMIC_RAY`` where one has struck; flux stays as it is."""
     return frame.flag(find_cosmic_rays(frame, dispersion_axis, settings), Quality.COSMIC_RAY)
-
-
-def struck_in_two(flux: Image, noise: NoiseModel, kappa: float = 5.0, drift: float = 0.02) -> Mask:
-    """Find cosmic rays as differences of two exposures of the same light.
-
-    Parameters
-    ----------
-    flux : ndarray, shape (2, ny, nx)
-        Two exposures of one kind, electrons above the zero level.
-    noise : NoiseModel
-        Noise of one of them.
-    kappa : float
-        Threshold in standard deviations of the difference.
-    drift : float
-        Relative difference that drifts of the light may cause.
-
-    Returns
-    -------
-    ndarray of bool, shape (2, ny, nx)
-        The higher one where they differ by more; nothing if that is more than cosmic rays do,
-        for then the light has changed.
-    """
-    difference = flux[0] - flux[1]
-    # The higher of the two owes part of its photon noise to the cosmic ray.
-    lower = np.maximum(flux.min(axis=0), 0)
-    limit = np.float32(kappa) * np.sqrt(2 * noise.variance(lower)) + np.float32(drift) * lower
-    struck = np.stack([difference > limit, -difference > limit])
-    return struck if struck.mean() < _MOST_STRUCK else np.zeros_like(struck)
 
 
 @dataclass(frozen=True)
@@ -186,51 +176,74 @@ class _Light:
         model, noise = self.expected(y, x)
         excess = self.flux[y, x] - model
         along, across = (
-            (np.nan_to_num(self._neighbour_mean(y, x, step)) - model) / excess
+            (self._neighbour_mean(y, x, step) - model + noise / 2) / excess
             for step in ((0, 1), (1, 0))
         )
-        # A line is never that sharp, whatever its direction; lines are seen above what is between.
-        floor = self._between(y, x)
-        height = self.flux[y, x] - floor
-        width = np.nan_to_num(self._neighbour_mean(y, x, (0, 1))) - floor
-        certain = width + noise < self.settings.sharp_dispersion * height
         sharp = (along < self.settings.sharp_dispersion) | (across < self.settings.sharp_slit)
-        sharp &= certain | ~self.explained(y, x, self.settings.kappa)
-        return y[sharp], x[sharp]
+        return self.no_lines(y[sharp], x[sharp], self.settings.kappa)
 
-    def unexplained(self, y: Index, x: Index, kappa: float) -> tuple[Index, Index]:
-        """Pixels that no tilted line explains."""
+    def no_lines(self, y: Index, x: Index, kappa: float) -> tuple[Index, Index]:
+        """Pixels that are sharper than any line, or that no tilted line explains."""
         if not len(y):
             return y, x
-        keep = ~self.explained(y, x, kappa)
+        keep = self.sharper_than_lines(y, x)
+        rest = np.flatnonzero(~keep)
+        keep[rest] = ~self.explained(y[rest], x[rest], kappa)
         return y[keep], x[keep]
+
+    def sharper_than_lines(self, y: Index, x: Index) -> Mask:
+        """Where one pixel or two along the dispersion stand out as no line does.
+
+        Lines are seen above what is between them, whatever their tilt.
+        """
+        floor, noise = self._between(y, x), self.error[y, x]
+        height = self.flux[y, x] - floor
+        beside = {step: self._beside(y, x, step) - floor for step in (-2, -1, 1, 2)}
+        single = (beside[-1] + beside[1]) / 2 + noise < self.settings.sharp_dispersion * height
+        for side in (-1, 1):
+            pair = (height + beside[side]) / 2
+            around = (beside[-side] + beside[2 * side]) / 2
+            single |= (around + noise < self.settings.sharp_pair * pair) & (height > 0.5 * pair)
+        return single
 
     def explained(self, y: Index, x: Index, kappa: float) -> Mask:
         """Where a line along the slit, tilted and on one side at least, makes a pixel as bright.
 
-        Lines are tilted, most in the infrared, and end at the edges of the slit.
+        Lines are tilted, most in the infrared, and end at the edges of the slit. How far they may
+        be mistaken depends on how steep they are.
         """
+        low, high = self.settings.tilt_range
+        expected = self.settings.line_tilts
+        tilt = np.zeros(len(y)) if expected is None else expected.at(y, x)
+        steps = np.linspace(low, high, 1 + round((high - low) / _TILT_STEP))
+        runs = [self._run(y, x, side * _RUN, tilt + step) for side in (-1, 1) for step in steps]
+        before, line, after = _brightest(np.stack(runs))
+        rows = np.clip(y[:, None] + np.concatenate([-_RUN, _RUN]), 0, self.flux.shape[0] - 1)
+        quiet = np.median(self.error[rows, x[:, None]], axis=1)
+        vague = np.hypot(
+            self.settings.line_error * np.maximum(line, 0),
+            self.settings.shift_error_px * np.abs(after - before) / 2,
+        )
+        vague = np.hypot(vague, self.settings.shape_error * np.abs(2 * line - before - after))
+        return self.flux[y, x] - line < kappa * quiet + self.settings.kappa * vague
+
+    def _run(self, y: Index, x: Index, rows: NDArray, tilt: NDArray) -> Image:
+        """Medians along a tilted line through a pixel, and one pixel before and after it."""
         ny, nx = self.flux.shape
-        low, high = self.settings.line_tilts
-        tilts = np.linspace(low, high, 1 + round((high - low) / _TILT_STEP))
-        brightest = np.full(len(y), -np.inf, dtype=np.float32)
-        for side in (-1, 1):
-            rows = side * _RUN
-            at_y = np.clip(y[:, None] + rows, 0, ny - 1)
-            for tilt in tilts:
-                shift = tilt * rows
-                whole = np.floor(shift).astype(int)
-                part = (shift - whole).astype(np.float32)
-                # Cubic interpolation: a straight line would cut the peaks of narrow lines.
-                samples = [
-                    self.calm[at_y, np.clip(x[:, None] + whole + step, 0, nx - 1)]
-                    for step in (-1, 0, 1, 2)
-                ]
-                run = _median(sum(w * v for w, v in zip(_cubic(part), samples, strict=True)), 1)
-                np.maximum(brightest, run, out=brightest)
-        quiet = np.median(self.error[np.clip(y[:, None] + rows, 0, ny - 1), x[:, None]], axis=1)
-        noise = np.hypot(quiet, self.settings.line_error * np.maximum(brightest, 0))
-        return self.flux[y, x] - brightest < kappa * noise
+        shift = tilt[:, None] * rows
+        whole = np.floor(shift).astype(int)
+        weights = _cubic((shift - whole).astype(np.float32))
+        at_y = np.clip(y[:, None] + rows, 0, ny - 1)
+        samples = [
+            self.calm[at_y, np.clip(x[:, None] + whole + step, 0, nx - 1)] for step in range(-2, 4)
+        ]
+        # Cubic interpolation: a straight line would cut the peaks of narrow lines.
+        return np.stack(
+            [
+                _median(sum(w * v for w, v in zip(weights, samples[k : k + 4], strict=True)), 1)
+                for k in range(3)
+            ]
+        )
 
     def above(self, y: Index, x: Index, kappa: float) -> tuple[Index, Index]:
         """Pixels more than `kappa` standard deviations above what their surroundings predict."""
@@ -250,7 +263,13 @@ class _Light:
         ny, nx = self.flux.shape
         slit = self._window(y, self.settings.along_slit, ny)
         row = self._window(x, self.settings.along_dispersion, nx)
-        block = self.calm[slit[:, :, None], row[:, None, :]]
+        if self.settings.line_tilts is None:
+            shift = np.zeros(slit.shape, int)
+        else:
+            tilt = self.settings.line_tilts.at(y, x)[:, None]
+            shift = np.rint(tilt * (slit - y[:, None])).astype(int)
+        column = np.clip(row[:, None, :] + shift[:, :, None], 0, nx - 1)
+        block = self.calm[slit[:, :, None], column]
         lines = _median(block, axis=1)
         middle = row.shape[1] // 2
         rest = _median(self.calm[y[:, None], row] - lines, axis=1)
@@ -259,7 +278,8 @@ class _Light:
             np.median(self.error[slit, x[:, None]], axis=1),
             np.median(self.error[y[:, None], row], axis=1),
         )
-        return model, np.hypot(quiet, self.settings.model_error * np.maximum(model, 0))
+        # The medians of some pixels are half as uncertain as one pixel.
+        return model, np.hypot(1.1 * quiet, self.settings.model_error * np.maximum(model, 0))
 
     @staticmethod
     def _window(centre: Index, length: int, size: int) -> Index:
@@ -269,19 +289,33 @@ class _Light:
         return np.where(index >= size, 2 * (size - 1) - index, index)
 
     def _between(self, y: Index, x: Index) -> Image:
-        """Light between the lines, a median along the dispersion."""
+        """Light between the lines, which is low along the dispersion where they are dense."""
         row = self._window(x, 2 * self.settings.along_dispersion + 1, self.flux.shape[1])
-        return _median(self.calm[y[:, None], row], axis=1)
+        return _quantile(self.calm[y[:, None], row], _BETWEEN, axis=1)
 
     def _neighbour_mean(self, y: Index, x: Index, step: tuple[int, int]) -> Image:
-        ny, nx = self.flux.shape
-        before, after = (
-            self.flux[
-                np.clip(y + sign * step[0], 0, ny - 1), np.clip(x + sign * step[1], 0, nx - 1)
-            ]
-            for sign in (-1, 1)
-        )
+        before, after = (self._beside(y, x, sign * step[1], sign * step[0]) for sign in (-1, 1))
         return (before + after) / 2
+
+    def _beside(self, y: Index, x: Index, along: int, across: int = 0) -> Image:
+        """Signal of a neighbour; where it is bad the pixel's own, so that nothing looks sharp."""
+        ny, nx = self.flux.shape
+        value = self.flux[np.clip(y + across, 0, ny - 1), np.clip(x + along, 0, nx - 1)]
+        return np.where(np.isnan(value), self.flux[y, x], value)
+
+
+def _near_saturated_light(frame: DetectorFrame) -> Mask | None:
+    """Where the wings of a line cannot be predicted, for its core is full; None if nowhere.
+
+    Light saturates neighbours too, a hot pixel or a cosmic ray few of them.
+    """
+    full = has(frame.quality, Quality.SATURATED)
+    if not full.any():
+        return None
+    from scipy.ndimage import maximum_filter, uniform_filter
+
+    full &= uniform_filter(full.astype(np.float32), _SATURATED_BOX) >= _SATURATED_SHARE
+    return maximum_filter(full, _SATURATED_REACH)
 
 
 def _candidates(flux: Image, error: Image, settings: CosmicSettings) -> Mask:
@@ -314,6 +348,19 @@ def _cubic(part: Image) -> tuple[Image, ...]:
         (4 * square + part - 3 * cube) / 2,
         (cube - square) / 2,
     )
+
+
+def _brightest(runs: Image) -> Image:
+    """Of runs of shape (tilts, 3, n) the one that is brightest in its middle."""
+    best = runs[:, 1].argmax(axis=0)
+    return np.take_along_axis(runs, best[None, None], axis=0)[0]
+
+
+def _quantile(values: Image, share: float, axis: int) -> Image:
+    """Order statistic of what is not NaN; 0 where nothing is."""
+    count = np.isfinite(values).sum(axis=axis, keepdims=True)
+    rank = np.maximum(share * (count - 1), 0).astype(int)
+    return np.nan_to_num(np.take_along_axis(np.sort(values, axis=axis), rank, axis)).squeeze(axis)
 
 
 def _median(values: Image, axis: int) -> Image:

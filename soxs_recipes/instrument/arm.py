@@ -71,9 +71,6 @@ class Arm(ABC):
         Where the exposure time of one integration stands, best first.
     temperature_keywords : mapping of str to str
         Temperatures worth trending: QC name and the header card it comes from.
-    line_tilts : tuple of float
-        Range of the tilts of sky and arc lines: pixels along the dispersion per pixel along the
-        slit.
     pinholes_arcsec : tuple of float
         Slit positions of the holes of the multi-pinhole mask.
     arc_strengths : tuple of float
@@ -86,7 +83,6 @@ class Arm(ABC):
     reference_methods: ClassVar[tuple[str, ...]]
     exptime_keywords: ClassVar[tuple[str, ...]] = (kw.EXPTIME,)
     temperature_keywords: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    line_tilts: ClassVar[tuple[float, float]] = (0.0, 0.0)
     pinholes_arcsec: ClassVar[tuple[float, ...]] = ()
     arc_strengths: ClassVar[tuple[float, float]] = (0.0, 0.0)
 

@@ -43,7 +43,6 @@ class NirArm(Arm):
 
     name = "NIR"
     detector = DETECTOR
-    line_tilts = (-0.4, 0.0)
     pinholes_arcsec = tuple(1.436 * hole for hole in range(-4, 5))
     arc_strengths = (0.3, 1.0)
     reference_methods = ("pixels", "none")

@@ -25,12 +25,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soxs_recipes.algorithms import detrending as steps
-from soxs_recipes.algorithms.cosmic_rays import (
-    CosmicSettings,
-    flag_cosmic_rays,
-    struck_in_two,
-)
+from soxs_recipes.algorithms.cosmic_rays import CosmicSettings, flag_cosmic_rays
+from soxs_recipes.algorithms.cosmic_rays_pairs import struck_in_two
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.line_tilts import LineTilts
 from soxs_recipes.algorithms.linearity import Linearity
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.stacking import (
@@ -42,11 +40,13 @@ from soxs_recipes.algorithms.stacking import (
 )
 from soxs_recipes.algorithms.variance import NoiseModel
 from soxs_recipes.errors import SettingMismatchError
+from soxs_recipes.instrument.classification import SLIT_KEYWORDS
 from soxs_recipes.products.detector_tables import GainTable
 from soxs_recipes.products.raw import RawFrame, open_raw_set
 from soxs_recipes.recipes.declarations import Input
 from soxs_recipes.recipes.detrending_calibrations import Calibrations, Dark, read_calibrations
 from soxs_recipes.recipes.raw_stacks import BUDGET_BYTES
+from soxs_recipes.recipes.statics import SPECTRAL_FORMAT
 
 if TYPE_CHECKING:
     from soxs_recipes.recipes.base import Run
@@ -64,6 +64,11 @@ __all__ = [
 
 # Exposure times that differ by less are the same.
 _SAME_EXPTIME = 0.01
+# Standard deviation of lines along dispersion: of the optics, and what the slit adds in quadrature.
+# Wide slits have flat tops with edges that are no wider than the largest.
+_LINE_PX, _SLIT_PX_PER_ARCSEC, _WIDEST_PX, _NARROWEST_ARCSEC = 0.56, 1.06, 1.2, 0.5
+# Tilts of lines may differ by this from those of the spectral format.
+_TILT_RANGE = (-0.02, 0.02)
 
 
 @dataclass(frozen=True)
@@ -132,11 +137,34 @@ def detrend_one(run: Run, frame: InputFrame, calibrations: Calibrations | None =
 
 def with_cosmic_rays(run: Run, exposure: Detrended) -> Detrended:
     """Flag the cosmic rays of a single exposure; nothing is replaced."""
-    settings = CosmicSettings(line_tilts=run.arm.line_tilts)
+    settings = cosmic_settings(run, exposure.frames[0])
     axis = 0 if run.arm.detector.dispersion_axis == "y" else 1
     frame = flag_cosmic_rays(exposure.frame, axis, settings)
     done = (*exposure.steps, f"cosmic rays flagged above {settings.kappa:g} sigma")
     return replace(exposure, frame=frame, steps=done)
+
+
+def cosmic_settings(run: Run, frame: InputFrame) -> CosmicSettings:
+    """Return the tilts that lines have in the spectral format, and the widths the slit allows."""
+    from soxs_recipes.instrument.spectral_format import read_spectral_format
+    from soxs_recipes.recipes.frames import packaged
+
+    binning = frame.readout.binning
+    along = binning[1 if run.arm.detector.dispersion_axis == "y" else 0]
+    paths = run.inputs.static(SPECTRAL_FORMAT) or packaged(SPECTRAL_FORMAT, run.arm.name)
+    tilts = LineTilts.of(read_spectral_format(paths[0]).binned(*binning))
+    width = slit_width_arcsec(frame)
+    sigma = min(float(np.hypot(_LINE_PX, _SLIT_PX_PER_ARCSEC * width)), _WIDEST_PX) / along
+    return CosmicSettings(line_tilts=tilts, tilt_range=_TILT_RANGE, line_sigma_px=sigma)
+
+
+def slit_width_arcsec(frame: InputFrame) -> float:
+    """Width of the slit from its name, SLIT1.0; the narrowest where it has another name."""
+    name = str(frame.header.get(SLIT_KEYWORDS.get(frame.arm.name, ""), "") or "")
+    try:
+        return float(name.upper().removeprefix("SLIT"))
+    except ValueError:
+        return _NARROWEST_ARCSEC
 
 
 def _detrend(

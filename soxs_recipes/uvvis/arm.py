@@ -32,7 +32,6 @@ class VisArm(Arm):
 
     name = "VIS"
     detector = DETECTOR
-    line_tilts = (-0.2, 0.2)
     pinholes_arcsec = tuple(1.375 * hole for hole in range(-4, 5))
     arc_strengths = (3.0, 3.7)
     reference_methods = ("smooth", "row", "frame", "none")

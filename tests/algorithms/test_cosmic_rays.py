@@ -2,6 +2,8 @@
 
 import json
 import time
+from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,13 +11,10 @@ import pytest
 from astropy.io import fits
 from scipy.ndimage import median_filter
 
-from soxs_recipes.algorithms.cosmic_rays import (
-    CosmicSettings,
-    find_cosmic_rays,
-    flag_cosmic_rays,
-    struck_in_two,
-)
+from soxs_recipes.algorithms.cosmic_rays import find_cosmic_rays, flag_cosmic_rays
+from soxs_recipes.algorithms.cosmic_rays_pairs import struck_in_two
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.line_tilts import LineTilts
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.variance import CcdNoise
 from soxs_recipes.cameras import arm_of
@@ -25,6 +24,8 @@ from soxs_recipes.recipes.base import Run
 from soxs_recipes.recipes.frames import InputFrame, InputSet
 
 AXIS = {"VIS": 0, "NIR": 1}
+# Thresholds were chosen on frames of other seeds.
+SEED = 21
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +44,12 @@ def exposures(tmp_path_factory):
         plan = Observation("object_stare", Target("SN2026XYZ", 150.0, -30.0), slit, 900.0, 900.0)
         for with_rays in (True, False):
             folder = tmp_path_factory.mktemp("stare")
-            run = SimulatorRun(seed=7, cosmic_rays=with_rays)
+            run = SimulatorRun(seed=SEED, cosmic_rays=with_rays)
             for path in simulate_observation(folder, plan, run):
-                frame, arm = detrended(path)
+                frame, arm, settings = detrended(path)
                 result.setdefault(arm, []).append(frame)
                 if with_rays:
-                    result[arm].append(charge(folder, path, arm, frame.shape))
+                    result[arm] += [charge(folder, path, arm, frame.shape), settings]
         made[slit] = result
         return result
 
@@ -56,7 +57,7 @@ def exposures(tmp_path_factory):
 
 
 def detrended(path):
-    """One frame, the chip's own bad pixels flagged as a bad-pixel map would."""
+    """One frame, the chip's own bad pixels flagged as a map would, and settings for it."""
     header = read_header(path)
     arm = arm_of(header)
     item = InputFrame(path, "OBJECT", header, arm, arm.readout(header))
@@ -68,7 +69,7 @@ def detrended(path):
     truth = path.parent / "truth"
     bad = fits.getdata(truth / f"dark_{arm.name}.fits", "HOT").astype(bool)
     bad |= fits.getdata(truth / f"response_{arm.name}.fits", "DEAD").astype(bool)
-    return frame.flag(bad, Quality.BAD_PIXEL), arm.name
+    return frame.flag(bad, Quality.BAD_PIXEL), arm.name, detrending.cosmic_settings(run, item)
 
 
 def charge(folder, path, arm, shape):
@@ -98,37 +99,47 @@ def regions(calm, axis):
 @pytest.mark.parametrize("slit", ["SLIT1.0", "SLIT0.5"])
 @pytest.mark.parametrize("arm", ["VIS", "NIR"])
 def test_an_exposure_of_900_s(arm, slit, exposures):
-    """At least 95 % of the pixels above 5 sigma, at most 1e-4 of the others."""
-    struck, electrons, calm = exposures(slit)[arm]
-    tilts = arm_tilts(arm)
-    start = time.perf_counter()
-    found = find_cosmic_rays(struck, AXIS[arm], CosmicSettings(line_tilts=tilts))
-    assert time.perf_counter() - start < 2
+    """At least 95 % of the pixels above 5 sigma, at most 1e-4 of the others, wherever they are."""
+    struck, electrons, settings, calm = exposures(slit)[arm]
+    start = time.process_time()
+    found = find_cosmic_rays(struck, AXIS[arm], settings)
+    assert time.process_time() - start < 2
     usable = struck.quality == 0
     strong = usable & (electrons > 5 * calm.error)
     free = usable & (electrons < 0.5 * calm.error)
-    assert found[strong].mean() >= 0.95
-    assert found[free].mean() <= 1e-4
+    assert found[strong].mean() >= 0.97
+    assert found[free].mean() <= 1e-5
     zones = regions(calm, AXIS[arm])
-    assert found[free & zones["sky"]].mean() <= 2e-5
-    assert found[free & zones["trace"]].mean() <= 2e-4
-    assert found[free & zones["lines"]].mean() <= 2e-3
-    assert found[strong & zones["sky"]].mean() >= 0.95
-
-
-def arm_tilts(name):
-    from soxs_recipes.cameras import arm_named
-
-    return arm_named(name).line_tilts
+    for zone, least in (("sky", 0.97), ("trace", 0.95), ("lines", 0.80)):
+        ours, others = strong & zones[zone], free & zones[zone]
+        # A handful of pixels tells no rate.
+        missed = np.count_nonzero(ours & ~found)
+        assert missed <= max((1 - least) * np.count_nonzero(ours), 2)
+        assert np.count_nonzero(found & others) <= max(1e-4 * np.count_nonzero(others), 2)
 
 
 def test_an_arc_keeps_its_lines(simulated_lamp):
     """Lines of an arc lamp through the slit, in both arms."""
-    for arm, frame in simulated_lamp.items():
-        found = find_cosmic_rays(frame, AXIS[arm], CosmicSettings(line_tilts=arm_tilts(arm)))
+    for arm, (frame, _, settings) in simulated_lamp.items():
+        found = find_cosmic_rays(frame, AXIS[arm], settings)
         bright = (frame.flux > 20 * np.sqrt(frame.variance)) & (frame.quality == 0)
         assert np.count_nonzero(bright) > 10_000
         assert found[bright].mean() < 1e-3
+
+
+@pytest.mark.parametrize("binning", [(1, 1), (2, 2)])
+def test_tilts_of_lines_are_those_of_the_format(binning):
+    """Within the range that the search allows, also of binned frames."""
+    from soxs_recipes.instrument.spectral_format import read_spectral_format
+
+    path = Path(str(files("soxs_recipes.calib") / "spectral_format_vis.json"))
+    solution = read_spectral_format(path).binned(*binning)
+    tilts = LineTilts.of(solution)
+    for order, (first, last) in zip(solution.orders, solution.range_nm, strict=True):
+        wave = np.linspace(first, last, 7)
+        (x0, y0), (x1, y1) = (solution.to_pixel(order, wave, np.full(7, s)) for s in (-1.0, 1.0))
+        expected = (y1 - y0) / (x1 - x0)
+        assert tilts.at((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +152,7 @@ def simulated_lamp(tmp_path_factory):
         folder = tmp_path_factory.mktemp("arc")
         sets = lamp_set("slit_arc", arm, 1, 30.0)
         paths = simulate_lamps(folder, sets, run=SimulatorRun(seed=7, cosmic_rays=False))
-        lit = max((detrended(path)[0] for path in paths), key=lambda frame: frame.flux.sum())
-        frames[arm] = lit
+        frames[arm] = max((detrended(path) for path in paths), key=lambda one: one[0].flux.sum())
     return frames
 
 
