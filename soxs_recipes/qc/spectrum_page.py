@@ -38,7 +38,10 @@ TELLURIC_BANDS_NM = (
 ARM_JOIN_NM = (800.0, 845.0)
 TICKS_NM = (350, 400, 500, 600, 700, 800, 1000, 1200, 1400, 1700, 2000)
 INK, BAND, SHADE, JOIN = "#12355b", "#7fa8d1", "#f6ead3", "#8c8c8c"
-_SHOWN_BINS = 2400
+# What is left of saturated bands after a correction is noise.
+_LEAST_TRANSMISSION = 0.1
+# Bins are averaged to an element of resolution, and further until the noise is this small.
+_WANTED_SNR, _MOST_ELEMENTS = 8.0, 4
 _TALLEST = 2.5
 
 
@@ -115,7 +118,9 @@ def shown(table: QTable) -> Shown:
     name = "FLUX_TELLURIC" if table.meta.get("TELLCORR") else "FLUX"
     flux, error = _plain(table[name]), _plain(table[name.replace("FLUX", "ERR")])
     good = np.isfinite(flux) & (error > 0) & ~has(_plain(table["QUAL"]).astype(np.uint16))
-    step = max(1, len(flux) // _SHOWN_BINS)
+    step = _step(table)
+    if name == "FLUX_TELLURIC":
+        good &= ~(_plain(table["TRANSMISSION"]) < _LEAST_TRANSMISSION)
     number = _means(good.astype(float), step) * step
     mean = _means(np.where(good, flux, np.nan), step)
     variance = _means(np.where(good, error**2, np.nan), step)
@@ -130,6 +135,15 @@ def shown(table: QTable) -> Shown:
         power=int(np.floor(np.log10(typical))) if typical > 0 else 0,
         meta=table.meta,
     )
+
+
+def _step(table: QTable) -> int:
+    """Bins that are averaged: an element of resolution, several where the signal is weak."""
+    wave = table["WAVE"].value
+    bins = 1 / float(table.meta.get("SPEC_RES", 4500.0)) / float(np.median(np.diff(np.log(wave))))
+    element = max(1, round(bins))
+    snr = max(float(table.meta.get("SNR", 0.0)), 0.1) * np.sqrt(element)
+    return element * int(np.clip(np.ceil((_WANTED_SNR / snr) ** 2), 1, _MOST_ELEMENTS))
 
 
 def _means(values: Array, step: int) -> Array:

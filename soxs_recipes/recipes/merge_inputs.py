@@ -14,6 +14,7 @@ from soxs_recipes.algorithms.flux_calibration import (
     order_piece,
 )
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
+from soxs_recipes.algorithms.slit_loss import Seen, at_the_slit, off_zenith
 from soxs_recipes.errors import HeaderError, InputError
 from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.products.phase3_observation import slit_width_arcsec
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from soxs_recipes.recipes.frames import InputFrame
 
 AIRMASS_KEYWORDS = ("ESO TEL AIRM START", "ESO TEL AIRM END")
+MEASURED_SEEING = "ESO QC SEEING"
 SEEING_KEYWORDS = ("ESO TEL AMBI FWHM START", "ESO TEL AMBI FWHM END")
 
 SPECTRUM_ORDERS = role_inputs(
@@ -62,16 +64,6 @@ MERGE_INPUTS = (
 
 
 @dataclass(frozen=True)
-class Standard:
-    """How the flux standard of a response was seen, by the header of that."""
-
-    name: str
-    seeing_arcsec: float
-    airmass: float
-    slit_arcsec: float
-
-
-@dataclass(frozen=True)
 class ArmInput:
     """Orders of one arm with their calibrations.
 
@@ -83,8 +75,8 @@ class ArmInput:
         Extracted orders.
     response : Response or None
         Response of the arm.
-    standard : Standard or None
-        Its standard.
+    standard : Seen or None
+        How its standard was seen; None if that is not known.
     telluric : Telluric or None
         Telluric transmission.
     extinction : Extinction
@@ -94,7 +86,7 @@ class ArmInput:
     frame: InputFrame
     spectra: OrderSpectra
     response: Response | None
-    standard: Standard | None
+    standard: Seen | None
     telluric: Telluric | None
     extinction: Extinction
 
@@ -124,12 +116,9 @@ class ArmInput:
         return value
 
     @property
-    def seen(self) -> tuple[float, float, float] | None:
-        """Seeing, airmass and slit width of the target; None if the seeing is not known."""
-        seeing = mean_of(self.frame, SEEING_KEYWORDS)
-        if seeing is None:
-            return None
-        return seeing, self.airmass, slit_width_arcsec(self.frame.header)
+    def seen(self) -> Seen | None:
+        """How the target was seen; None if neither its image nor the seeing is known."""
+        return _seen(self.frame, slit_width_arcsec(self.frame.header))
 
     def factor(self, order: int, wave_nm: np.ndarray) -> Factor:
         """Flux density per electron s-1 nm-1 at wavelengths (air) of an order."""
@@ -228,10 +217,18 @@ def mean_of(frame: InputFrame, keywords: tuple[str, ...]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _standard(frame: InputFrame, response: Response) -> Standard:
-    """How the standard was seen: what the response tells, else the header of its product."""
-    seeing, airmass = mean_of(frame, SEEING_KEYWORDS), mean_of(frame, AIRMASS_KEYWORDS)
+def _standard(frame: InputFrame, response: Response) -> Seen | None:
+    """How the standard was seen, by the header of its response."""
     slit = slit_width_arcsec({kw.VIS_SLIT: response.slit} if response.slit else frame.header)
-    told = response.airmass if np.isfinite(response.airmass) else airmass
-    nan = float("nan")
-    return Standard(response.standard, nan if seeing is None else seeing, told or nan, slit)
+    return _seen(frame, slit)
+
+
+def _seen(frame: InputFrame, slit_arcsec: float) -> Seen | None:
+    """Width of the image as measured on the slit, else as the seeing monitor has it."""
+    measured = frame.header.get(MEASURED_SEEING)
+    if measured is not None:
+        return Seen(at_the_slit(float(measured)), slit_arcsec)
+    seeing, airmass = mean_of(frame, SEEING_KEYWORDS), mean_of(frame, AIRMASS_KEYWORDS)
+    if seeing is None or airmass is None:
+        return None
+    return Seen(off_zenith(seeing, airmass), slit_arcsec)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soxs_recipes.algorithms.flux_calibration import TELLURIC_FLUX
-from soxs_recipes.algorithms.slit_loss import relative_loss
+from soxs_recipes.algorithms.slit_loss import Seen, relative_loss
 from soxs_recipes.errors import ParameterError
 from soxs_recipes.recipes.declarations import AUTO, Parameter
-from soxs_recipes.recipes.merge_inputs import PHOT_TAB, ArmInput
+from soxs_recipes.recipes.merge_inputs import MEASURED_SEEING, PHOT_TAB, ArmInput
 from soxs_recipes.recipes.statics import FILTER_TAB, static_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from soxs_recipes.algorithms.combine_spectra import Combined
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 NO_MAGNITUDE = 99.0
 _ANGSTROM_PER_NM = 10.0
 _LEAST_COVER = 0.97
+_SAME_SLIT_ARCSEC = 0.01
 _MAG_TO_RELATIVE = 0.4 * math.log(10)
 
 FLUX_SCALE = Parameter(
@@ -148,18 +150,30 @@ def absolute_factor(run: Run, spectrum: Combined, magnitude: Magnitude) -> float
 
 
 def slit_loss(
-    run: Run, arm: ArmInput, wave_nm: np.ndarray, magnitude: Magnitude | None
+    run: Run, arms: Sequence[ArmInput], arm: ArmInput, wave_nm: np.ndarray, anchor: Magnitude | None
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Factor and relative error by wavelength; None where slit losses are left as they are."""
-    standard, seen = arm.standard, arm.seen if arm.response is not None else None
-    if run.settings.slit_loss == "no" or standard is None:
+    """Factor and relative error by wavelength; None where slit losses are left as they are.
+
+    Where the image of the target could not be measured in one arm, that of the other stands in.
+    """
+    wanted = run.settings.slit_loss
+    if wanted == "no" or arm.response is None:
         return None
-    same = seen is not None and abs(standard.slit_arcsec - seen[2]) < 0.01
-    if run.settings.slit_loss == AUTO and same and magnitude is None:
+    seen = _best_seen(arms, arm)
+    if seen is None or arm.standard is None:
+        if wanted == "yes" or anchor is not None:
+            run.warning(f"{arm.name}: the seeing is not known: slit losses are not corrected")
         return None
-    if seen is None or not math.isfinite(standard.seeing_arcsec * standard.airmass):
-        run.warning(f"{arm.name}: the seeing is not known: slit losses are not corrected")
+    same = abs(arm.standard.slit_arcsec - seen.slit_arcsec) < _SAME_SLIT_ARCSEC
+    if wanted == AUTO and same and anchor is None:
         return None
-    seen_standard = (standard.seeing_arcsec, standard.airmass, standard.slit_arcsec)
-    anchor = magnitude.band.pivot_nm if magnitude else None
-    return relative_loss(wave_nm, seen, seen_standard, anchor)
+    return relative_loss(wave_nm, seen, arm.standard, anchor.band.pivot_nm if anchor else None)
+
+
+def _best_seen(arms: Sequence[ArmInput], arm: ArmInput) -> Seen | None:
+    """The target in one arm, its image measured there, else in the other, else not at all."""
+    own = arm.seen
+    measured = [one.seen for one in (arm, *arms) if MEASURED_SEEING in one.frame.header]
+    if own is None or not measured:
+        return own
+    return Seen(measured[0].fwhm_arcsec, own.slit_arcsec)

@@ -89,7 +89,7 @@ class Merging:
         magnitude = target_magnitude(run) if calibrated else None
         seen = observation_of([arm.frame.header for arm in arms])
         velocity = barycentric_velocity_kms(seen.ra_deg, seen.dec_deg, seen.mjd_middle)
-        pieces = {arm.name: _pieces(run, arm, magnitude) for arm in arms}
+        pieces = {arm.name: _pieces(run, arms, arm, magnitude) for arm in arms}
         merging = cls(run, tuple(arms), pieces, velocity, magnitude)
         merging._tell_missing()
         return replace(merging, pieces=merging._on_scale_of_products())
@@ -186,7 +186,7 @@ class Merging:
             "EXTCORR": (self.is_calibrated, "T if corrected for extinction"),
             "ARMTIED": (self.arm_scale is not None, "T if NIR was scaled to VIS"),
         }
-        standards = dict.fromkeys(one.standard.name for one in arms if one.standard)
+        standards = dict.fromkeys(one.response.standard for one in arms if one.response)
         if any(standards):
             cards["STDNAME"] = (", ".join(filter(None, standards))[:60], "Flux standard")
         if self.flux_scale:
@@ -284,23 +284,25 @@ def _check_alike(arms: Sequence[ArmInput]) -> None:
         )
 
 
-def _pieces(run: Run, arm: ArmInput, magnitude: Magnitude | None) -> list[SpectrumPiece]:
-    """Calibrated orders with the correction of slit losses."""
-    pieces = arm.pieces()
+def _pieces(
+    run: Run, arms: Sequence[ArmInput], arm: ArmInput, magnitude: Magnitude | None
+) -> list[SpectrumPiece]:
+    """Calibrated orders of one arm with the correction of slit losses."""
     corrected = []
-    for piece in pieces:
-        loss = slit_loss(run, arm, piece.wave_nm, magnitude)
+    for piece in arm.pieces():
+        loss = slit_loss(run, arms, arm, piece.wave_nm, magnitude)
         corrected.append(piece if loss is None else scaled(piece, *loss))
     return corrected
 
 
 def _counts(arm: ArmInput) -> list[SpectrumPiece]:
-    """Orders as counts per nm."""
+    """Orders as counts per nm, of all exposures together."""
     spectra, pieces = arm.spectra, []
+    share = observation_of([arm.frame.header]).total_exptime_s / spectra.exptime_s
     for order in spectra.orders:
         here = spectra.of(order)
-        width = spectra.width_nm[here]
+        width = spectra.width_nm[here] / share
         density, variance = spectra.flux_e[here] / width, (spectra.error_e[here] / width) ** 2
         bits = spectra.quality[here].astype(np.uint16)
-        pieces.append(SpectrumPiece(spectra.wave_nm[here], width, density, variance, bits))
+        pieces.append(SpectrumPiece(spectra.wave_nm[here], width * share, density, variance, bits))
     return pieces

@@ -20,7 +20,14 @@ from soxs_recipes.algorithms.flux_calibration import (
 )
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.rebinned_counts import added_counts
-from soxs_recipes.algorithms.slit_loss import relative_loss, seeing_fwhm, slit_transmission
+from soxs_recipes.algorithms.slit_loss import (
+    Seen,
+    at_the_slit,
+    off_zenith,
+    relative_loss,
+    seeing_fwhm,
+    slit_transmission,
+)
 from soxs_recipes.algorithms.velocity import barycentric_velocity_kms
 
 NOTHING = Scene(telluric=False)
@@ -151,26 +158,36 @@ def test_counts_add_up():
 
 
 def test_slit_transmission_against_photons():
-    """Share of random positions in a Gaussian disc that fall into the slit."""
+    """Share of random places in a Moffat disc of exponent 3 that fall into the slit."""
     rng = np.random.default_rng(5)
-    across = rng.normal(0, 1.1 / 2.35482, 400000)
-    assert slit_transmission(1.1, 1.0) == pytest.approx((np.abs(across) < 0.5).mean(), abs=0.003)
+    fwhm, share = 1.1, rng.random(400000)
+    core = fwhm / 2 / np.sqrt(2 ** (1 / 3) - 1)
+    # The light within r of the centre is 1 - (1 + (r / core)^2)^-2.
+    radius = core * np.sqrt(share**-0.5 - 1)
+    across = radius * np.cos(2 * np.pi * rng.random(400000))
+    assert slit_transmission(fwhm, 1.0) == pytest.approx((np.abs(across) < 0.5).mean(), abs=0.003)
 
 
 def test_seeing_gets_better_to_the_red_and_worse_with_airmass():
-    assert seeing_fwhm(500.0, 0.8, 1.0) == pytest.approx(0.8)
-    assert seeing_fwhm(1600.0, 0.8, 1.0) == pytest.approx(0.8 * 3.2**-0.2)
-    assert seeing_fwhm(500.0, 0.8, 2.0) == pytest.approx(0.8 * 2**0.6)
+    assert seeing_fwhm(500.0, 0.8) == pytest.approx(0.8)
+    assert seeing_fwhm(1600.0, 0.8) == pytest.approx(0.8 * 3.2**-0.2)
+    assert off_zenith(0.8, 2.0) == pytest.approx(0.8 * 2**0.6)
+
+
+def test_an_image_is_sharper_at_the_slit_than_on_the_detector():
+    assert at_the_slit(np.hypot(0.9, 0.45)) == pytest.approx(0.9)
+    assert at_the_slit(0.2) == pytest.approx(0.3)
 
 
 def test_slit_losses_relative_to_the_standard():
     wave = np.array([400.0, 622.0, 1500.0])
-    same, error = relative_loss(wave, (0.9, 1.2, 1.0), (0.9, 1.2, 1.0))
+    narrow, wide = Seen(0.9, 1.0), Seen(0.9, 5.0)
+    same, error = relative_loss(wave, narrow, narrow)
     assert same == pytest.approx(1.0)
     assert (error > 0).all()
-    wide, _ = relative_loss(wave, (0.9, 1.2, 1.0), (0.9, 1.2, 5.0))
-    assert wide == pytest.approx(1 / slit_transmission(seeing_fwhm(wave, 0.9, 1.2), 1.0))
-    anchored, error = relative_loss(wave, (0.9, 1.2, 1.0), (0.9, 1.2, 5.0), 622.0)
+    lost, _ = relative_loss(wave, narrow, wide)
+    assert lost == pytest.approx(wide.passed(wave) / narrow.passed(wave))
+    anchored, error = relative_loss(wave, narrow, wide, 622.0)
     assert anchored[1] == pytest.approx(1.0)
     assert error[1] == pytest.approx(0.0, abs=1e-12)
     assert anchored[0] > 1 > anchored[2]

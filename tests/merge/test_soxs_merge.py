@@ -254,9 +254,24 @@ def test_slit_losses_of_another_slit_are_modelled(inputs, merge):
     _, spectrum = arrays(merge(frames)[MERGED])
     ratio = spectrum["FLUX"] / plain["FLUX"]
     blue, red = (ratio[np.abs(spectrum["WAVE"] - at) < 5].mean() for at in (400, 1900))
-    assert blue == pytest.approx(1.0 / 0.74, abs=0.06)
-    assert 1 < red < blue
+    # Images of 1.10 and 0.81 arcsec through 1 arcsec, light in the wings allowed for.
+    assert blue == pytest.approx(1.65, abs=0.07)
+    assert red == pytest.approx(1.34, abs=0.05)
     assert (spectrum["ERR_SYS"] / spectrum["FLUX"])[1000] > 0.05
+
+
+def test_the_image_measured_in_the_other_arm_goes_before_the_seeing_monitor(inputs, merge):
+    rng = np.random.default_rng(1)
+    seeing = {"VIS": {"ESO QC SEEING": 1.5}, "NIR": {}}
+    frames = [
+        write_orders(inputs, arm, order_spectra(arm, Scene(), rng), **seeing[arm])
+        for arm in ("VIS", "NIR")
+    ]
+    frames += [write_response(inputs, arm, slit="SLIT5.0") for arm in ("VIS", "NIR")]
+    _, plain = arrays(merge(frames, slit_loss="no")[MERGED])
+    _, spectrum = arrays(merge(frames)[MERGED])
+    ratio = (spectrum["FLUX"] / plain["FLUX"])[np.abs(spectrum["WAVE"] - 1900) < 5].mean()
+    assert ratio > 1.5
 
 
 def test_without_a_response_counts_are_delivered(inputs, merge):
@@ -311,6 +326,11 @@ def test_counts_of_all_orders_are_told(inputs, merge):
     frames = [write_orders(inputs, "NIR", spectra), write_response(inputs, "NIR")]
     _, spectrum = arrays(merge(frames)["SCI_SLIT_FLUX_NIR"])
     assert np.nansum(spectrum["COUNTS"]) == pytest.approx(spectra.flux_e.sum(), rel=2e-3)
+    # Of three exposures, of whose mean the electrons are.
+    frames[0] = write_orders(inputs, "NIR", spectra, TEXPTIME=1800.0, **{"MJD-END": 60715.06})
+    meta, spectrum = arrays(merge(frames)["SCI_SLIT_FLUX_NIR"])
+    assert np.nansum(spectrum["COUNTS"]) == pytest.approx(3 * spectra.flux_e.sum(), rel=2e-3)
+    assert meta["EXPTIME"] == meta["TEXPTIME"] == 1800.0
 
 
 def test_an_ascii_copy_holds_the_same(inputs, merge):

@@ -170,7 +170,7 @@ def test_observation_of_both_arms_spans_both():
     observation = observation_of([product_header(), product_header(**late)])
     assert observation.mjd_start == 60715.0
     assert observation.mjd_end == pytest.approx(60715 + 480 / 86400)
-    assert observation.exptime_s == 180.0
+    assert observation.exptime_s == 360.0
     assert observation.raw_files == ("SOXS.A", "SOXS.B", "SOXS.C")
 
 
