@@ -10,6 +10,7 @@ PAGES = {
     "soxs_mbias": "detector.stack_page",
     "soxs_mdark": "detector.stack_page",
     "soxs_lingain": "detector.response_page",
+    "soxs_disp_solution": "solutions.centre_page",
     "soxs_order_centres": "orders.centres_page",
     "soxs_spec_mflat": "orders.flat_page",
 }
