@@ -20,6 +20,7 @@ from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.products.line_check_tables import read_offset
 from soxs_recipes.products.order_tables import read_order_table
 from soxs_recipes.products.sky_lines import read_sky_lines
+from soxs_recipes.recipes.common_inputs import MASTER_DARK_NIR
 from soxs_recipes.recipes.detrending import Detrended, detrend_one, with_cosmic_rays
 from soxs_recipes.recipes.detrending_calibrations import Calibrations, read_calibrations
 from soxs_recipes.recipes.science_inputs import LINE_CHECK_TAB, ORDER_TAB_EDGES
@@ -154,7 +155,7 @@ def read_setup(run: Run, first: InputFrame) -> Setup:
     if check is not None:
         expected = Flexure(*read_offset(check.path), _LINE_CHECK_PX, _LINE_CHECK_PX)
     calibrations = read_calibrations(run)
-    if calibrations.dark is None and run.arm.name in ("NIR",):
+    if calibrations.dark is None and run.arm.name in MASTER_DARK_NIR.arms:
         run.warning("No master dark: hot pixels stay in the exposures")
     lines = read_sky_lines(static_path(run, SKY_LINES))
     return Setup(calibrations, solution, slit_ends(run, solution), lines, expected)
