@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import MissingInputError, SettingMismatchError
 from soxs_recipes.recipes.declarations import SAME_READOUT, Input, Kind, Match, Setting
+from soxs_recipes.recipes.roles import role_inputs
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.dispersion import DispersionSolution
@@ -36,6 +38,11 @@ OBSERVATIONS = tuple(
         alternative=True,
     )
     for stem in OBSERVATION_STEMS
+)
+SKY_SUB = tuple(
+    role_inputs(
+        "SKY_SUB_{arm}", "or a frame without sky", minimum=0, maximum=1, alternative=True
+    ).values()
 )
 DISP_TAB_2D = Input(
     "DISP_TAB_2D_{arm}",
@@ -91,3 +98,12 @@ def solution_of_shape(path: Path, shape: tuple[int, int]) -> DispersionSolution:
             remedy="give the solution of frames with the same binning",
         )
     return solution
+
+
+def with_flexure(solution: DispersionSolution, path: Path) -> DispersionSolution:
+    """Return a solution moved by what the extension GEOMETRY of a frame without sky tells."""
+    from soxs_recipes.products.table_input import read_columns
+
+    shift, _ = read_columns(path, "GEOMETRY", ("DX", "DY"), "soxs_stare, soxs_nod or soxs_offset")
+    dx_px, dy_px = (float(shift[name][0]) for name in ("DX", "DY"))
+    return solution.shifted(*(move if isfinite(move) else 0.0 for move in (dx_px, dy_px)))

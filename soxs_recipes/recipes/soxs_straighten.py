@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
@@ -16,7 +17,13 @@ from soxs_recipes.recipes.declarations import (
     Qc,
     detector_hdus,
 )
-from soxs_recipes.recipes.slit_frames import DISP_TAB_2D, OBSERVATIONS, SLIT_ARC, SLIT_ARC_OFF
+from soxs_recipes.recipes.slit_frames import (
+    DISP_TAB_2D,
+    OBSERVATIONS,
+    SKY_SUB,
+    SLIT_ARC,
+    SLIT_ARC_OFF,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +31,12 @@ if TYPE_CHECKING:
     import numpy as np
     from astropy.table import Table
 
+    from soxs_recipes.algorithms.dispersion import DispersionSolution
+    from soxs_recipes.algorithms.frame import DetectorFrame
     from soxs_recipes.algorithms.rectify import Rectified
     from soxs_recipes.algorithms.rectify_grid import RectifiedGrid
+    from soxs_recipes.recipes.declarations import Input
+    from soxs_recipes.recipes.frames import InputFrame
 
 STRAIGHTENED = Product(
     "STRAIGHTENED_{arm}",
@@ -72,16 +83,24 @@ DECLARATION = Declaration(
     name="soxs_straighten",
     synopsis="Rectify the orders of a slit frame",
     description="""
-A slit arc or an exposure of the sky is detrended and resampled onto regular grids of wavelength and
-slit position: each order onto a grid of its own, and all orders onto one, each straight from the
-detector. Every pixel is shared out among cells by the area of overlap, so that flux is conserved;
-variances are propagated. Neighbouring cells share pixels: the variance of a sum over many cells is
-the sum of their variances times the covariance factor that is given. In the image of all orders
-signals are summed where orders overlap. Cells less than half covered by usable pixels hold no data;
-others are scaled to full coverage and flagged as interpolated.
+A slit arc or an exposure of the sky, detrended first, or a frame without sky is resampled onto
+regular grids of wavelength and slit position: each order onto a grid of its own, and all orders
+onto one, each straight from the detector. Every pixel is shared out among cells by the area of
+overlap, so that flux is conserved; variances are propagated. Neighbouring cells share pixels: the
+variance of a sum over many cells is the sum of their variances times the covariance factor that is
+given. In the image of all orders signals are summed where orders overlap. Cells less than half
+covered by usable pixels hold no data; others are scaled to full coverage and flagged as
+interpolated.
 """,
     arms=("VIS", "NIR"),
-    inputs=(SLIT_ARC, *OBSERVATIONS, SLIT_ARC_OFF, DISP_TAB_2D, *detrending_inputs()),
+    inputs=(
+        SLIT_ARC,
+        *OBSERVATIONS,
+        *SKY_SUB,
+        SLIT_ARC_OFF,
+        DISP_TAB_2D,
+        *detrending_inputs(),
+    ),
     products=(STRAIGHTENED,),
     parameters=(
         *DETRENDING_PARAMETERS,
@@ -113,16 +132,14 @@ class SoxsStraighten(SoxsRecipe):
         from soxs_recipes.algorithms.quality import Quality, has
         from soxs_recipes.algorithms.rectify import RectifySettings, rectify
         from soxs_recipes.products.detector_frames import planes
-        from soxs_recipes.recipes.detrending import detrended
-        from soxs_recipes.recipes.slit_frames import chosen_input, full_solution
+        from soxs_recipes.recipes.slit_frames import chosen_input
 
-        item = chosen_input(run, (SLIT_ARC, *OBSERVATIONS))
-        frame = detrended(run, item, SLIT_ARC_OFF)
+        source = _source(run, chosen_input(run, (SLIT_ARC, *OBSERVATIONS, *SKY_SUB)))
         given = run.settings
         settings = RectifySettings(
             given.slit_half, given.slit_step, given.wave_step, given.merged_step
         )
-        orders, merged = rectify(frame.frame, full_solution(run, frame.frame.shape), settings)
+        orders, merged = rectify(source.frame, source.solution, settings)
         content = {**planes(merged.frame()), **_cubes(orders), "GRIDS": _grids(orders)}
         merged_cards = wcs_cards(merged.grid)
         cube_cards = {**wcs_cards(merged.grid), **PIXEL_AXIS}
@@ -133,10 +150,37 @@ class SoxsStraighten(SoxsRecipe):
             "N ORDERS": len(orders),
             "COVAR FACTOR": merged.covariance_factor,
             "NODATA FRAC": empty.mean(),
-            **temperatures(frame.frames),
+            **temperatures(source.files),
         }
-        steps = (*frame.steps, "rectified by area of overlap")
-        return [Result(STRAIGHTENED, content, qc, frame.exptime_s, steps=steps, cards=cards)]
+        steps = (*source.steps, "rectified by area of overlap")
+        return [Result(STRAIGHTENED, content, qc, source.exptime_s, steps=steps, cards=cards)]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is rectified, and the solution that holds for it."""
+
+    frame: DetectorFrame
+    solution: DispersionSolution
+    exptime_s: float
+    files: Sequence[InputFrame]
+    steps: tuple[str, ...]
+
+
+def _source(run: Run, item: Input) -> _Source:
+    """Raw frames detrended, or a frame without sky, whose flexure is known."""
+    from soxs_recipes.products.detector_frames import read_detector_frame
+    from soxs_recipes.recipes.detrending import detrended
+    from soxs_recipes.recipes.slit_frames import full_solution, with_flexure
+
+    if item not in SKY_SUB:
+        raw = detrended(run, item, SLIT_ARC_OFF)
+        solution = full_solution(run, raw.frame.shape)
+        return _Source(raw.frame, solution, raw.exptime_s, raw.frames, raw.steps)
+    file = run.inputs.one(item)
+    frame, header = read_detector_frame(file.path)
+    solution = with_flexure(full_solution(run, frame.shape), file.path)
+    return _Source(frame, solution, float(header["EXPTIME"]), (file,), ())
 
 
 # The columns of the cubes: their wavelengths stand in GRIDS, since each plane has its own.

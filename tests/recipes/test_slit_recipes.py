@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
+from astropy.table import Table
 from astropy.wcs import WCS
 
+from soxs_recipes.algorithms.dispersion_image import dispersion_image
 from soxs_recipes.errors import HeaderError, InputError, MissingInputError
 from soxs_recipes.instrument.spectral_format import spectral_format
 from soxs_recipes.products.dispersion_tables import dispersion_tables
@@ -51,13 +53,8 @@ def arc_set(night, tmp_path):
 
     def prepare(arm, moved_px=(0.0, 0.0)):
         arc = tags[f"SLIT_ARC_{arm}"]
-        table = tmp_path / "disp_tab_2d.fits"
-        hdus = fits.HDUList([fits.PrimaryHDU(header=fits.getheader(arc))])
-        solution = true_solution(truth, arm).shifted(*moved_px)
-        for name, content in dispersion_tables(solution).items():
-            hdus.append(fits.table_to_hdu(content))
-            hdus[-1].name = name
-        hdus.writeto(table, output_verify="silentfix", overwrite=True)
+        tables = dispersion_tables(true_solution(truth, arm).shifted(*moved_px))
+        table = write_tables(tmp_path / "disp_tab_2d.fits", fits.getheader(arc), {}, tables)
         sets = [([arc], f"SLIT_ARC_{arm}"), ([table], f"DISP_TAB_2D_{arm}")]
         off = tags.get(f"SLIT_ARC_OFF_{arm}")
         return [*sets, *([([off], f"SLIT_ARC_OFF_{arm}")] if off else [])]
@@ -93,6 +90,39 @@ def test_straightened_lines_stand_where_the_coordinates_say(arm, arc_set, run_re
     assert np.all(error[good] > 0)
     assert 1.5 < header["ESO QC COVAR FACTOR"] < 5
     assert fits.getheader(path, "FLUX")["CTYPE1"] == "AWAV"
+
+
+def write_tables(path, header, planes, tables):
+    """Write a product with image and table extensions."""
+    hdus = fits.HDUList([fits.PrimaryHDU(header=header)])
+    hdus += [fits.ImageHDU(data, name=name) for name, data in planes.items()]
+    for name, table in tables.items():
+        hdus.append(fits.table_to_hdu(table))
+        hdus[-1].name = name
+    hdus.writeto(path, output_verify="silentfix", overwrite=True)
+    return path
+
+
+def test_a_frame_without_sky_keeps_its_flux_and_brings_its_flexure(night, tmp_path, run_recipe):
+    tags, truth = night
+    moved_px = np.array([0.4, -0.3])
+    solution, arc = true_solution(truth, "VIS"), tags["SLIT_ARC_VIS"]
+    header, flux = fits.getheader(arc), fits.getdata(arc)[:, 50:].astype(np.float32)
+    order = dispersion_image(solution, 6.5).order
+    flux -= np.median(flux[order == 0])
+    planes = {"FLUX": flux, "ERRS": np.full_like(flux, 5), "QUAL": np.zeros(flux.shape, "u2")}
+    rectified = []
+    for shift in (0 * moved_px, moved_px):
+        geometry = Table({name: [value] for name, value in zip(("DX", "DY"), shift, strict=True)})
+        frame = write_tables(tmp_path / "sky_sub.fits", header, planes, {"GEOMETRY": geometry})
+        tables = dispersion_tables(solution.shifted(*-shift))
+        table = write_tables(tmp_path / "disp_tab_2d.fits", header, {}, tables)
+        sets = ([frame], "SCI_SKY_SUB_VIS"), ([table], "DISP_TAB_2D_VIS")
+        path = run_recipe(SoxsStraighten, *sets)["STRAIGHTENED_VIS"]
+        rectified.append(fits.getdata(path, "ORDER_FLUX"))
+    assert np.abs(rectified[1] - rectified[0]).max() < 1e-3 * rectified[0].max()
+    for plane, number in zip(rectified[0], solution.orders, strict=True):
+        assert plane.sum(dtype=float) == pytest.approx(flux[order == number].sum(), rel=1e-3)
 
 
 @pytest.mark.parametrize("arm", ["VIS", "NIR"])
