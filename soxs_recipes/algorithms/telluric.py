@@ -27,8 +27,11 @@ from soxs_recipes.algorithms.telluric_order_fit import (
 Array = NDArray[np.float64]
 Source = Callable[[Array], Array]
 
-USUAL_WATER_MM, USUAL_WATER_SD = 3.0, 0.7
-"""Water where nothing is known of it, and the scatter of its logarithm."""
+USUAL_WATER_MM, USUAL_WATER_SD = 2.0, 0.8
+"""Water where nothing is known of it, and the scatter of its logarithm.
+
+Rather low for the site, so that a spectrum too faint to tell is corrected by too little.
+"""
 LEAST_BLAZE = 0.02
 _CARRIED_SD = {"water": 0.25, "component": 0.03}
 _LEAST_INFORMATION = 0.1

@@ -74,13 +74,12 @@ def _chip(part: OrderSpectrum) -> fits.BinTableHDU:
 
 
 def windows_inside(spectra: OrderSpectra) -> list[tuple[float, float]]:
-    """Windows, in micron, that a spectrum covers."""
-    wave = air_to_vacuum(spectra.wave_nm)
-    low, high = wave.min(), wave.max()
+    """Windows, in micron, that an order of a spectrum covers."""
+    spans = [air_to_vacuum(spectra.wave_nm[spectra.of(order)]) for order in spectra.orders]
     return [
         (first / _NM_PER_MICRON, last / _NM_PER_MICRON)
         for first, last in WINDOWS_NM
-        if first > low and last < high
+        if any(wave.min() < first and wave.max() > last for wave in spans)
     ]
 
 

@@ -311,10 +311,10 @@ def _drift(run: Run, response: Response) -> dict[str, float | None]:
     from soxs_recipes.algorithms.response_checks import drift
     from soxs_recipes.products.response_tables import read_response
 
-    master = run.inputs.one(MASTER_RESP_TAB)
-    found = drift(response, read_response(master.path)) if master else None
-    if master and found is None:
-        run.warning(f"{master.path.name} has no wavelength in common with this response")
+    masters = run.inputs.static(MASTER_RESP_TAB)
+    found = drift(response, read_response(masters[0])) if masters else None
+    if masters and found is None:
+        run.warning(f"{masters[0].name} has no wavelength in common with this response")
     if found is None:
         return {"RESP DRIFT A": None, "RESP DRIFT B": None}
     run.info(
