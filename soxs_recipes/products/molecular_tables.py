@@ -24,9 +24,7 @@ def read_molecular_table(path: Path) -> MolecularTable:
         If the file is no such table.
     """
     with explained_read(path), open_fits(path) as hdus:
-        species = {
-            hdu.header["SPECIES"]: _species(hdu) for hdu in hdus if "SPECIES" in hdu.header
-        }
+        species = {hdu.header["SPECIES"]: _species(hdu) for hdu in hdus if "SPECIES" in hdu.header}
         if WATER not in species or "CONTINUUM" not in [hdu.name for hdu in hdus]:
             raise UnreadableFrameError(
                 "The file holds no optical depths of molecules",
