@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.frame import DetectorFrame
-from soxs_recipes.algorithms.quality import QualityArray
+from soxs_recipes.algorithms.quality import UNUSABLE, Quality, QualityArray, has
 from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
 
 Array = NDArray[np.float64]
@@ -90,6 +90,9 @@ class OrderPixels:
         Variance that came with the frame, less that of the sky.
     usable : ndarray of bool
         Whether a pixel may be used.
+    suspect : ndarray of bool
+        Pixels that are not usable for nothing but being taken for a cosmic ray: on narrow features
+        of a bright object a search that knows no profile may be wrong.
     quality : ndarray of uint16
         Its bits.
     sky, sky_error : ndarray or None
@@ -107,6 +110,7 @@ class OrderPixels:
     variance: Array32
     measured_variance: Array32
     usable: Mask
+    suspect: Mask
     quality: QualityArray
     sky: Array32 | None
     sky_error: Array32 | None
@@ -197,7 +201,9 @@ def _order(
     if sky is not None:
         # The error of the sky is common to the pixels of a bin: it is added to their sum.
         measured = np.maximum(measured - np.square(take(sky.error)), 0.5 * measured)
-    usable = inside & take(good)
+    usable, bits = inside & take(good), take(frame.quality)
+    other = Quality(UNUSABLE & ~Quality.COSMIC_RAY)
+    suspect = inside & has(bits, Quality.COSMIC_RAY) & ~has(bits, other) & (measured > 0)
     pixels = OrderPixels(
         strip.order,
         bins.first,
@@ -206,11 +212,12 @@ def _order(
         strip.column[part] - np.float32(bins.first + moved),
         strip.slit_arcsec[part],
         strip.area[part],
-        np.where(usable, take(frame.flux), np.float32(0)),
+        np.where(usable | suspect, take(frame.flux), np.float32(0)),
         measured,
         measured,
         usable,
-        np.where(inside, take(frame.quality), np.uint16(0)),
+        suspect,
+        np.where(inside, bits, np.uint16(0)),
         None if sky is None else take(sky.flux),
         None if sky is None else take(sky.error),
     )

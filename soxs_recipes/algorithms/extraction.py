@@ -29,6 +29,10 @@ _LEAST_COVERAGE, _USUAL_COVERAGE = 0.1, 0.7
 # Model errors allowed for when outliers are sought, relative to the object's signal.
 _FIRST_TOLERANCE, _TOLERANCE = 0.3, 0.05
 _ROUNDS = 4
+# Of the variance of a sky with knots 0.7 pixel apart this share is left in the mean of a bin.
+_SKY_ERROR_SHARE = 0.65
+# Pixels that were taken for cosmic rays are left out from this share of the usual limit on.
+_SUSPECT_SHARE = 0.6
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 # Pixels beside a strong outlier are left out from this on.
 _STRONG, _BESIDE_SIGMA = 2.0, 2.5
@@ -66,6 +70,8 @@ class ObjectPixels:
         Signal, positive for the object, and its variance without the object's photon noise.
     usable : ndarray of bool
         Pixels near enough and without fault.
+    suspect : ndarray of bool
+        Those of them that were taken for cosmic rays before the profile was known.
     """
 
     pixels: OrderPixels
@@ -76,6 +82,7 @@ class ObjectPixels:
     value: NDArray
     variance: NDArray
     usable: Mask
+    suspect: Mask
 
     @property
     def place(self) -> NDArray:
@@ -164,6 +171,7 @@ def object_pixels(
     columns = slice(seen[0], seen[-1] + 1) if seen.size else slice(0, 1)
     place = pixels.place[:, columns]
     fwhm = np.interp(place, bins, fwhm_arcsec)
+    suspect = pixels.suspect[:, columns]
     x = (pixels.slit_arcsec[:, columns] - np.interp(place, bins, centre_arcsec)) / fwhm
     return ObjectPixels(
         pixels,
@@ -173,7 +181,8 @@ def object_pixels(
         pixels.area[:, columns] * shape(x) / fwhm,
         sign * pixels.value[:, columns],
         pixels.variance[:, columns],
-        pixels.usable[:, columns] & (np.abs(x) < REACH_FWHM),
+        (pixels.usable[:, columns] | suspect) & (np.abs(x) < REACH_FWHM),
+        suspect,
     )
 
 
@@ -270,6 +279,7 @@ def _outliers(
     """Pixels that noise and the inaccuracy of the profile do not explain."""
     model = near.response * level
     pull = np.abs(near.value - model) / np.sqrt(variance + (tolerance * model) ** 2)
+    pull = np.where(near.suspect, pull / _SUSPECT_SHARE, pull)
     strong = near.usable & (pull > _STRONG * kappa)
     beside = binary_dilation(strong) & (pull > _BESIDE_SIGMA) if strong.any() else strong
     return (pull > kappa) | beside
@@ -288,7 +298,7 @@ def _sky(fit: OrderFit) -> tuple[Array, Array]:
     """Sky that the weights collect, and the variance its error causes.
 
     The error of a sky model is the same for all pixels of a bin, so that it adds up where that of
-    the pixels averages out.
+    the pixels averages out. Knots of the sky are closer than bins, which average over them.
     """
     near, count = fit.near, fit.near.pixels.count
     if near.pixels.sky is None or near.pixels.sky_error is None:
@@ -298,7 +308,7 @@ def _sky(fit: OrderFit) -> tuple[Array, Array]:
         fit_spectrum(near.samples(fit.variance, fit.keep, value=plane), count, errors=False).flux
         for plane in planes
     )
-    return sky, error**2
+    return sky, _SKY_ERROR_SHARE * error**2
 
 
 def _quality(fit: OrderFit) -> QualityArray:

@@ -129,12 +129,6 @@ def fit_shape(
     return _normalised(np.maximum(table, 0.0))
 
 
-def full_width(shape: ProfileShape) -> float:
-    """FWHM of a shape in its own unit: 1 but for what the measurement has changed."""
-    above = np.flatnonzero(shape.table > shape.table.max() / 2)
-    return float((above[-1] - above[0] + 1) * _STEP)
-
-
 def _normalised(table: Array) -> ProfileShape:
     return ProfileShape(table / (table.sum() * _STEP))
 

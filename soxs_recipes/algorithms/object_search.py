@@ -111,7 +111,7 @@ def stacked_profile(
     total, weight = np.zeros(count), np.zeros(count)
     for beam in beams:
         for pixels in beam.orders:
-            slit, use = pixels.slit_arcsec, pixels.usable
+            slit, use = pixels.slit_arcsec, pixels.usable | pixels.suspect
             use = use & (slit > limits_arcsec[0]) & (slit < limits_arcsec[1])
             for other in beam.others_arcsec:
                 use &= np.abs(slit - other) > _OTHER_SIGN_ARCSEC
