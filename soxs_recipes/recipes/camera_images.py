@@ -123,15 +123,10 @@ def camera_image(
     flat = _flat_of(run, file, name, flats)
     detrended = detrend_one(run, file, replace(calibrations, flat=flat))
     frame = _with_full_wells(detrended.frame, flat)
-    struck = image_cosmic_rays(frame.flux, frame.variance, frame.good())
+    full = has(frame.quality, Quality.SATURATED)
+    struck = image_cosmic_rays(frame.flux, frame.variance, frame.good(), full)
     frame = frame.flag(struck, Quality.COSMIC_RAY)
-    stars = measure_stars(
-        frame.flux,
-        frame.variance,
-        frame.good(),
-        has(frame.quality, Quality.SATURATED),
-        run.settings.detect_sigma,
-    )
+    stars = measure_stars(frame.flux, frame.variance, frame.good(), full, run.settings.detect_sigma)
     steps = (*detrended.steps, "cosmic rays flagged by L.A.Cosmic")
     count = int(struck.sum())
     return CameraImage(file, name, detrended.exptime_s, frame, stars, count, steps)
