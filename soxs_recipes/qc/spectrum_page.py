@@ -42,7 +42,7 @@ INK, BAND, SHADE, JOIN = "#12355b", "#7fa8d1", "#f6ead3", "#8c8c8c"
 _LEAST_TRANSMISSION = 0.1
 # Bins are averaged to an element of resolution, and further until the noise is this small.
 _WANTED_SNR, _MOST_ELEMENTS = 8.0, 4
-_TALLEST = 2.5
+_SIGNIFICANT, _TALLEST = 3.0, 2.5
 
 
 def draw_spectrum_page(product: Path, picture: Path) -> None:
@@ -83,7 +83,7 @@ def spectrum_figure(table: QTable) -> Figure:
     _draw_snr(snr_axes, seen)
     for axes in (flux_axes, snr_axes):
         _mark_ranges(axes, seen)
-    _title(figure, flux_axes, seen.meta)
+    _title(figure, flux_axes, seen)
     return figure
 
 
@@ -164,7 +164,7 @@ def _draw_flux(axes: Axes, seen: Shown) -> None:
     flux, error = seen.flux * scale, seen.error * scale
     band = axes.fill_between(seen.wave, flux - error, flux + error, color=BAND, lw=0, alpha=0.7)
     (line,) = axes.plot(seen.wave, flux, color=INK, lw=0.7)
-    low, high = _limits(flux)
+    low, high = _limits(flux, error)
     axes.set_ylim(low, high)
     axes.axhline(0, color=JOIN, lw=0.5)
     axes.set_ylabel(_flux_label(seen))
@@ -175,16 +175,18 @@ def _draw_flux(axes: Axes, seen: Shown) -> None:
     axes.legend(handles, labels, loc="upper right", framealpha=0.9, edgecolor="none", fontsize=10)
 
 
-def _limits(flux: Array) -> tuple[float, float]:
-    """Range that holds nearly all values, with room for the legend."""
-    known = flux[np.isfinite(flux)]
+def _limits(flux: Array, error: Array) -> tuple[float, float]:
+    """Range that holds what is significant, with room for the legend."""
+    # What noise alone makes high is not.
+    known = (flux - _SIGNIFICANT * error)[flux > 2 * _SIGNIFICANT * error]
+    if not known.size:
+        known = flux[np.isfinite(flux)]
     if not known.size:
         return 0.0, 1.0
-    low, high = np.percentile(known, [0.5, 99.5])
     # Emission lines are shown whole unless they would press the rest down.
-    high = min(float(known.max()), _TALLEST * high) if high > 0 else high
-    room = 0.15 * (high - min(low, 0.0)) or 1.0
-    return min(low - 0.3 * room, 0.0), high + room
+    high = min(float(known.max()), _TALLEST * float(np.percentile(known, 98.0)))
+    room = 0.18 * high if high > 0 else 1.0
+    return min(-0.4 * room, float(known.min())), high + room
 
 
 def _flux_label(seen: Shown) -> str:
@@ -214,7 +216,7 @@ def _mark_ranges(axes: Axes, seen: Shown) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
     for low, high in _telluric_ranges(seen):
         axes.axvspan(max(low, first), min(high, last), color=SHADE, lw=0, zorder=-2)
-    if first < ARM_JOIN_NM[0] and last > ARM_JOIN_NM[1]:
+    if _is_joined(seen):
         middle = sum(ARM_JOIN_NM) / 2
         axes.axvline(middle, color=JOIN, lw=0.8, ls=(0, (4, 3)), zorder=-1)
         if axes.get_xlabel() == "":
@@ -245,13 +247,28 @@ def _telluric_ranges(seen: Shown) -> list[tuple[float, float]]:
     return [(seen.wave[i] - half[i], seen.wave[j] + half[j]) for i, j in pairs]
 
 
-def _title(figure: Figure, axes: Axes, meta: Mapping[str, Any]) -> None:
+def _title(figure: Figure, axes: Axes, seen: Shown) -> None:
     from astropy.time import Time
 
+    meta = seen.meta
     start = Time(float(meta["MJD-OBS"]), format="mjd").strftime("%Y-%m-%d %H:%M UT")
-    notes = [start, f"{float(meta['EXPTIME']):.0f} s", f"median S/N {float(meta['SNR']):.0f}"]
+    notes = [start, f"{float(meta['EXPTIME']):.0f} s", f"median S/N {_median_snr(seen)}"]
     if meta.get("FLUXBAND"):
         notes.append(f"scaled to {meta['FLUXBAND']} photometry")
     axes.set_title(str(meta.get("OBJECT", "")), loc="left", fontsize=17, fontweight="bold")
     axes.set_title("   ".join(notes), loc="right", fontsize=11, color="#444444")
     figure.text(0.995, 0.006, "SOXS, ESO NTT", ha="right", va="bottom", fontsize=8, color=JOIN)
+
+
+def _median_snr(seen: Shown) -> str:
+    """Signal-to-noise ratio per bin, of each arm where there are two."""
+    if not _is_joined(seen):
+        return f"{float(seen.meta['SNR']):.0f}"
+    blue = seen.wave < sum(ARM_JOIN_NM) / 2
+    values = [seen.snr[part & np.isfinite(seen.snr)] for part in (blue, ~blue)]
+    texts = [f"{np.median(part):.0f}" if part.size else "0" for part in values]
+    return f"{texts[0]} UV-VIS, {texts[1]} NIR"
+
+
+def _is_joined(seen: Shown) -> bool:
+    return bool(seen.wave[0] < ARM_JOIN_NM[0] and seen.wave[-1] > ARM_JOIN_NM[1])

@@ -37,13 +37,11 @@ def image_results(run: Run, merging: Merging) -> list[Result]:
     """Rectified, calibrated images of the arms whose frames were given."""
     results = []
     for arm in merging.arms:
-        frame = run.inputs.one(SKY_SUB, arm.name)
-        if frame is None:
-            continue
-        if run.inputs.one(SOLUTION, arm.name) is None:
+        frame, solution = (run.inputs.one(item, arm.name) for item in (SKY_SUB, SOLUTION))
+        if frame is not None and solution is not None:
+            results.append(_image_result(run, merging, arm, frame))
+        elif frame is not None:
             run.warning(f"{arm.name}: no DISP_TAB_2D: the two-dimensional product is left out")
-            continue
-        results.append(_image_result(run, merging, arm, frame))
     return results
 
 

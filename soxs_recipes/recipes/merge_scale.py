@@ -11,6 +11,8 @@ import numpy as np
 from soxs_recipes.algorithms.flux_calibration import TELLURIC_FLUX
 from soxs_recipes.algorithms.slit_loss import Seen, relative_loss
 from soxs_recipes.errors import ParameterError
+from soxs_recipes.products.filter_tables import read_filters
+from soxs_recipes.products.phot_tables import read_phot_table
 from soxs_recipes.recipes.declarations import AUTO, Parameter
 from soxs_recipes.recipes.merge_inputs import MEASURED_SEEING, PHOT_TAB, ArmInput
 from soxs_recipes.recipes.statics import FILTER_TAB, static_path
@@ -76,17 +78,17 @@ def target_magnitude(run: Run) -> Magnitude | None:
         If one is asked for that is not there.
     """
     wanted, given = run.settings.flux_scale, run.settings.magnitude
+    table, curves = run.inputs.one(PHOT_TAB), static_path(run, FILTER_TAB)
     if wanted == "none":
         return None
-    table = run.inputs.one(PHOT_TAB)
     if wanted != "magnitude" and table is not None:
-        found = _photometry(run, table.path)
+        found = _photometry(run, table.path, curves)
         if found or wanted == "photometry":
             return found
     if wanted == "photometry":
         raise _no_scale("photometry", "a PHOT_TAB_ACQ", "add it to the set of frames")
     if given < NO_MAGNITUDE:
-        band = _bands(run)[run.settings.magnitude_filter]
+        band = read_filters(curves)[run.settings.magnitude_filter]
         return Magnitude(band, given, run.settings.magnitude_error)
     if wanted == "magnitude":
         raise _no_scale("magnitude", "a magnitude", "set --magnitude and --magnitude-filter")
@@ -102,18 +104,10 @@ def _no_scale(wanted: str, expected: str, remedy: str) -> ParameterError:
     )
 
 
-def _bands(run: Run) -> dict[str, Passband]:
-    from soxs_recipes.products.filter_tables import read_filters
-
-    return read_filters(static_path(run, FILTER_TAB))
-
-
-def _photometry(run: Run, path: Path) -> Magnitude | None:
+def _photometry(run: Run, path: Path, curves: Path) -> Magnitude | None:
     """Magnitude of the target in the acquisition image; None where it tells none."""
-    from soxs_recipes.products.phot_tables import read_phot_table
-
     table = read_phot_table(path)
-    bands = _bands(run)
+    bands = read_filters(curves)
     ab, error = table.target_magnitude
     if table.target is None or table.filter_name not in bands:
         reason = "no target in a known filter"

@@ -86,7 +86,10 @@ class Merging:
         """
         _check_alike(arms)
         calibrated = all(arm.response is not None for arm in arms)
-        magnitude = target_magnitude(run) if calibrated else None
+        magnitude = target_magnitude(run)
+        if magnitude is not None and not calibrated:
+            run.warning("counts are not scaled to a magnitude: add RESP_TAB to get flux")
+            magnitude = None
         seen = observation_of([arm.frame.header for arm in arms])
         velocity = barycentric_velocity_kms(seen.ra_deg, seen.dec_deg, seen.mjd_middle)
         pieces = {arm.name: _pieces(run, arms, arm, magnitude) for arm in arms}

@@ -46,7 +46,7 @@ def test_page_names_target_date_exposure_and_quality(product):
     right = axes.get_title("right")
     assert "2025-02-09 00:44 UT" in right
     assert "480 s" in right
-    assert "S/N 101" in right
+    assert "S/N 101 UV-VIS, 100 NIR" in right
     texts = {text.get_text() for text in axes.texts}
     assert {"UV-VIS", "NIR"} <= texts
     assert "erg s" in axes.get_ylabel()
