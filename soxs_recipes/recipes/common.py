@@ -27,6 +27,20 @@ REFERENCE = Parameter(
 PRODUCT_SUFFIX = Parameter(
     "product-suffix", "", "Text appended to the names of the products, after an underscore"
 )
+
+
+def detection(default: float) -> Parameter:
+    """Threshold of a recipe that measures lines or samples along orders."""
+    return Parameter(
+        "detection",
+        default,
+        "Signal over its error from which a line or sample is used",
+        "sigma",
+        2.0,
+        100.0,
+    )
+
+
 STACKING = (STACK_METHOD, KAPPA, ITERATIONS)
 
 TEMPERATURES = (

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
+from soxs_recipes.recipes.common import detection
 from soxs_recipes.recipes.declarations import AUTO, Column, Hdu, Parameter
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ DISPERSION_HDUS = (
         ),
     ),
 )
-DISP_DEGREE = Parameter(
-    "disp-degree",
+WAVE_DEGREE = Parameter(
+    "wave-degree",
     6,
     "Largest degree in wavelength that the fitted model may have",
     minimum=2,
@@ -70,9 +71,7 @@ ORDER_DEGREE = Parameter(
     choices=(AUTO, "own", *(str(degree) for degree in range(1, 9))),
     by_arm=MappingProxyType({"VIS": "own", "NIR": "4"}),
 )
-DETECTION = Parameter(
-    "detection", 8.0, "Height of a spot over its error from which it is used", "sigma", 3.0, 100.0
-)
+DETECTION = detection(8.0)
 LINE_KAPPA = Parameter(
     "line-kappa", 4.0, "Lines further off the model are rejected", "sigma", 2.0, 100.0
 )
@@ -107,7 +106,7 @@ def line_search(run: Run, frame: InputFrame, slit_arcsec: Sequence[float] = (0.0
 
 def order_model(run: Run) -> tuple[str, list[tuple[int, int]]]:
     """How orders are fitted, and the degrees to choose from, simplest first."""
-    highest, orders = run.settings.disp_degree, run.settings.order_degree
+    highest, orders = run.settings.wave_degree, run.settings.order_degree
     degrees = range(min(LOWEST_DEGREES[0], highest), highest + 1)
     if orders == "own":
         return "separate", [(degree, 0) for degree in degrees]
@@ -143,5 +142,5 @@ def lines_explained(frame: InputFrame) -> Iterator[None]:
             file=frame.path,
             expected="lines all over every order",
             found=str(error),
-            remedy="give a longer exposure, or lower --disp-degree or --detection",
+            remedy="give a longer exposure, or lower --wave-degree or --detection",
         ) from error

@@ -14,11 +14,11 @@ from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending
 from soxs_recipes.recipes.declarations import SAME_READOUT, Declaration, Input, Product, Qc
 from soxs_recipes.recipes.dispersion_products import (
     DETECTION,
-    DISP_DEGREE,
     DISPERSION_HDUS,
     LINE_KAPPA,
     ORDER_DEGREE,
     REACH,
+    WAVE_DEGREE,
     line_search,
     lines_explained,
     order_model,
@@ -48,7 +48,7 @@ DISP_TAB = Product(
 
 DECLARATION = Declaration(
     name="soxs_disp_solution",
-    synopsis="Wavelengths along the slit centre from arc lines through a pinhole",
+    synopsis="Dispersion solution from arc lines through a pinhole",
     description="""
 Peaks of the frame are matched to the lines of the burning lamps where the spectral format expects
 them: first by a shift, a rotation and a change of scale of the whole format, then by a smooth
@@ -63,7 +63,7 @@ fitted lines, beyond which it is extrapolated, and every line that was looked fo
     products=(DISP_TAB,),
     parameters=(
         *DETRENDING_PARAMETERS,
-        DISP_DEGREE,
+        WAVE_DEGREE,
         ORDER_DEGREE,
         DETECTION,
         LINE_KAPPA,

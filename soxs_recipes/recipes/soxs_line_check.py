@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soxs_recipes.errors import HeaderError, InputError
 from soxs_recipes.instrument.classification import SLIT_KEYWORDS
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
-from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES
+from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES, detection
 from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending_inputs
 from soxs_recipes.recipes.declarations import (
     Column,
@@ -95,9 +95,7 @@ LINES_PER_ORDER = Parameter(
     minimum=3,
     maximum=200,
 )
-DETECTION = Parameter(
-    "detection", 10.0, "Height of a line over its error from which it is used", "sigma", 3.0, 100.0
-)
+DETECTION = detection(10.0)
 SLIT_CENTRE = Parameter(
     "slit-centre",
     0.0,

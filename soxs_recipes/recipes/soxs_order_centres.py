@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
-from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES
+from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES, detection
 from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending_inputs
 from soxs_recipes.recipes.declarations import (
     AUTO,
@@ -77,9 +77,7 @@ ORDER_DEGREE = Parameter(
 SAMPLE_LENGTH = Parameter(
     "sample-length", 16, "Length along dispersion of one sample [pixel]", minimum=4, maximum=128
 )
-DETECTION = Parameter(
-    "detection", 5.0, "Light over its error from which a sample is used", "sigma", 2.0, 100.0
-)
+DETECTION = detection(5.0)
 TRACE_KAPPA = Parameter(
     "trace-kappa", 5.0, "Samples further off the model are rejected", "sigma", 2.0, 100.0
 )

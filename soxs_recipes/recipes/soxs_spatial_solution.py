@@ -21,11 +21,11 @@ from soxs_recipes.recipes.declarations import (
 )
 from soxs_recipes.recipes.dispersion_products import (
     DETECTION,
-    DISP_DEGREE,
     DISPERSION_HDUS,
     LINE_KAPPA,
     ORDER_DEGREE,
     REACH,
+    WAVE_DEGREE,
 )
 from soxs_recipes.recipes.line_products import LINE_QC, LINES_HDU
 from soxs_recipes.recipes.statics import ARC_LINES, SPECTRAL_FORMAT
@@ -73,7 +73,7 @@ SLIT_DEGREE = Parameter(
     "slit-degree", 2, "Degree in the slit position of the fitted model", minimum=1, maximum=3
 )
 SLIT_HALF = Parameter(
-    "slit-half", 6.5, "How far from the slit centre the image reaches", "arcsec", 1.0, 7.0
+    "slit-half", 6.5, "How far from the slit centre the images reach", "arcsec", 1.0, 7.0
 )
 
 DECLARATION = Declaration(
@@ -103,7 +103,7 @@ extrapolated and flagged.
     products=(DISP_TAB_2D, DISP_IMAGE),
     parameters=(
         *DETRENDING_PARAMETERS,
-        DISP_DEGREE,
+        WAVE_DEGREE,
         ORDER_DEGREE,
         SLIT_DEGREE,
         DETECTION,
