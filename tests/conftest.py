@@ -57,14 +57,19 @@ def simulated(tmp_path_factory):
 def small_night(tmp_path_factory, simulated):
     """Raw frames of the small simulated night, with their tags; its truth is in ``truth/``.
 
-    A short detector-linearity series and arcs through the slit, which no night has, are added, and
-    infrared exposures in the modes that this night has not.
+    A short detector-linearity series and arcs through the slit, which no night has, are added,
+    infrared exposures in the modes that this night has not, calibrations of the camera, and the
+    catalogue of the first field that the camera saw.
     """
+    from soxs_simulator.camera_frames import simulate_camera_flats
     from soxs_simulator.night import SUPERNOVA, simulate_night
     from soxs_simulator.observations import lamp_set, simulate_lamps, simulate_observation
     from soxs_simulator.schedule import Observation
 
-    files = simulate_night(tmp_path_factory.mktemp("night"), small=True)
+    night = tmp_path_factory.mktemp("night")
+    files = simulate_night(night, small=True)
+    files += simulated("bias", arm="ACQ", frames=5, seed=3)
+    files += simulate_camera_flats(tmp_path_factory.mktemp("camera-flat"), ("r",))
     files += simulated("detlin", arm="VIS", times_s=(4.0, 12.0, 24.0), seed=3)
     files += simulate_lamps(
         tmp_path_factory.mktemp("slit-arc"), lamp_set("slit_arc", "NIR", 1, 10.0)
@@ -72,7 +77,8 @@ def small_night(tmp_path_factory, simulated):
     for kind in ("object_stare", "object_offset"):
         observation = Observation(kind, SUPERNOVA, "SLIT1.0", 10.0, 120.0)
         files += simulate_observation(tmp_path_factory.mktemp(kind), observation, arms=("NIR",))
-    return [(path, classify(read_header(path)).tag) for path in files]
+    tagged = [(path, classify(read_header(path)).tag) for path in files]
+    return [*tagged, (night / "refcat2_LTT3218.csv", "PHOT_CATALOG")]
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +100,9 @@ def example_product(small_night, tmp_path_factory):
                 for one in RECIPES
                 if tag in [item.tag_of(arm) for item in one.declaration.products]
             )
-            example = recipe.declaration.example
+            example = [
+                (_in_role(_in_arm(name, arm), tag), n) for name, n in recipe.declaration.example
+            ]
             frames = [(path, name) for name, n in example for path in frames_of(name, n)]
             folder = tmp_path_factory.mktemp("example")
             with contextlib.chdir(folder):
@@ -104,6 +112,24 @@ def example_product(small_night, tmp_path_factory):
         return made[tag]
 
     return frames_of
+
+
+def _in_arm(tag, arm):
+    """Tag of another arm; one that names none stays as it is."""
+    stem, _, found = tag.rpartition("_")
+    return f"{stem}_{arm}" if found in ("VIS", "NIR", "ACQ") else tag
+
+
+def _in_role(tag, product):
+    """Tag of a frame in the role that a product has; one without a role stays as it is."""
+    from soxs_recipes.recipes.roles import ROLES, role_of_tag
+
+    wanted = role_of_tag(product)
+    raw, own = role_of_tag(tag, raw=True), role_of_tag(tag)
+    if not wanted or not (raw or own):
+        return tag
+    old, new = (ROLES[raw], ROLES[wanted]) if raw else (f"{own}_", f"{wanted}_")
+    return new + tag.removeprefix(old)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from truth_spectra import binned_twice
 
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.response import (
@@ -167,6 +168,16 @@ def test_lines_of_the_standard_leave_no_trace(responses):
         value, _ = found.response.at(order, wave)
         smooth = np.polynomial.Polynomial.fit(wave, np.log(value), 3)(wave)
         assert np.abs(np.log(value) - smooth).max() < 0.005
+
+
+def test_a_binned_standard_serves_unbinned_targets(responses):
+    seen, found = responses("VIS", "EG274", True)
+    binned = measured(binned_twice(seen), "EG274")
+    for order in seen.spectra.orders:
+        wave = found.response.wave_nm[found.response.order == order][20:-20:50]
+        ratio = binned.response.at(order, wave)[0] / found.response.at(order, wave)[0]
+        assert ratio == pytest.approx(1, abs=0.01)
+        assert np.median(ratio) == pytest.approx(1, abs=1e-3)
 
 
 def test_without_a_blaze(nights):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from truth_spectra import binned_residual
+from truth_spectra import binned_residual, binned_twice
 
 from soxs_recipes.algorithms.a0v_star import fit_star_lines
 from soxs_recipes.algorithms.quality import Quality, has
@@ -105,6 +105,20 @@ def test_lines_of_the_standard_correct_those_of_the_target(nights, molecules):
     assert after < 0.6 * before
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_nights(seed, nights, molecules):
+    """0.5 to 10 mm of water, airmass 1 to 1.8, another error of every line each night."""
+    arm, orders = (("VIS", (4,)), ("NIR", (11, 13, 18, 20)))[seed % 2]
+    water_mm, airmass = 0.5 * 20 ** (seed / 19), 1.0 + 0.8 * (7 * seed % 20) / 19
+    seen = nights(100 + seed).observe(
+        arm, "SN2026XYZ", snr=30, water_mm=water_mm, airmass=airmass, orders=orders
+    )
+    fit = fit_telluric(seen.spectra, molecules, Sight(airmass))
+    telluric = transmission(seen.spectra, fit)
+    assert_within_two_percent(seen, telluric)
+    assert made_worse(seen, telluric) == []
+
+
 @pytest.mark.parametrize(
     ("seed", "water_mm", "arm", "snr"),
     [(4, 0.5, "VIS", 10), (5, 10.0, "VIS", 3), (6, 0.5, "NIR", 3), (7, 10.0, "NIR", 10)],
@@ -126,6 +140,14 @@ def test_errors_are_those_of_the_transmission(nights, molecules):
     pull = np.concatenate(pulls)
     assert abs(pull.mean()) < 0.3
     assert 0.7 < pull.std() < 1.3
+
+
+def test_binned_pixels(nights, molecules):
+    """Pixels of twice the size: the line spread is as narrow as a pixel."""
+    seen = nights(1).observe("NIR", "PL_17", snr=40, airmass=1.2, orders=MIXED)
+    larger = binned_twice(seen)
+    telluric = transmission(larger.spectra, fit_telluric(larger.spectra, molecules, Sight(1.2)))
+    assert_within_two_percent(larger, telluric)
 
 
 def test_saturated_bands_are_flagged(nights, molecules):

@@ -136,3 +136,27 @@ def write_orders(path, observation, arm, tag, **cards):
     hdus = [fits.BinTableHDU(table, name=name) for name, table in tables.items()]
     fits.HDUList([fits.PrimaryHDU(header=header), *hdus]).writeto(path)
     return path
+
+
+def binned_twice(observation):
+    """The same observation with pixels of twice the size."""
+    spectra = observation.spectra
+    keep = [np.flatnonzero(spectra.of(order))[: np.count_nonzero(spectra.of(order)) // 2 * 2]
+            for order in spectra.orders]  # fmt: skip
+    keep = np.concatenate(keep)
+
+    def mean(values):
+        return values[keep].reshape(-1, 2).mean(axis=1)
+
+    nothing = np.zeros(keep.size // 2)
+    width, flux = 2 * mean(spectra.width_nm), 2 * mean(spectra.flux_e)
+    error = np.sqrt(2 * mean(spectra.error_e**2))
+    larger = OrderSpectra(
+        mean(spectra.order).astype(int), mean(spectra.wave_nm), width, flux, error,
+        nothing.astype(np.uint16), nothing, flux, error, mean(spectra.blaze), spectra.covariance,
+        spectra.exptime_s,
+    )  # fmt: skip
+    others = (observation.transmission, observation.flux_erg, observation.slit)
+    return Observation(
+        larger, 2 * mean(observation.flux_e), *map(mean, others), observation.airmass
+    )
