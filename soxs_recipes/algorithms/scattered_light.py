@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
@@ -18,13 +20,31 @@ _CELL_PX = 8
 _KAPPA, _ROUNDS = 5.0, 3
 # Weight of the smoothness that carries the surface across places without pixels.
 _SMOOTHNESS = 1e-5
+# Steps between places at which the error of the surface is worked out.
+_ERROR_STEP = 24
 
 
 class TooFewPixelsError(ValueError):
     """There are too few pixels between the orders."""
 
 
-def fit_background(frame: DetectorFrame, where: Mask, knot_px: float = 96.0) -> Image:
+@dataclass(frozen=True)
+class Background:
+    """Scattered light of a frame.
+
+    Attributes
+    ----------
+    flux : ndarray of float32, shape (ny, nx)
+        The fitted surface.
+    error : ndarray of float32, shape (ny, nx)
+        Its standard error, common to neighbours: it does not average out over an order.
+    """
+
+    flux: Image
+    error: Image
+
+
+def fit_background(frame: DetectorFrame, where: Mask, knot_px: float = 96.0) -> Background:
     """Fit a bicubic spline to some pixels of a frame and evaluate it everywhere.
 
     Parameters
@@ -46,9 +66,9 @@ def fit_background(frame: DetectorFrame, where: Mask, knot_px: float = 96.0) -> 
     if np.count_nonzero(used) < 1000:
         raise TooFewPixelsError(f"1000 pixels or more expected, found {np.count_nonzero(used)}")
     bases = [_basis(np.arange(n), n, knot_px) for n in frame.shape]
-    surface = None
     for _ in range(_ROUNDS):
-        surface = _evaluate(_fit(frame.flux, used, knot_px), bases)
+        fit = _fit(frame.flux, used, knot_px)
+        surface = _evaluate(fit.coefficients, bases)
         residual = np.abs(frame.flux - surface)
         typical = np.float32(1.4826 * np.median(residual[used]))
         limit = _KAPPA * np.maximum(frame.error, typical)
@@ -56,24 +76,53 @@ def fit_background(frame: DetectorFrame, where: Mask, knot_px: float = 96.0) -> 
         if np.count_nonzero(now != used) == 0:
             break
         used = now
-    return surface
+    return Background(surface, _surface_error(fit, frame.shape, knot_px))
 
 
-def _fit(flux: Image, used: Mask, knot_px: float) -> Array:
-    """Spline coefficients, shape (knots along y, knots along x)."""
+@dataclass(frozen=True)
+class _Fit:
+    """Spline coefficients, shape (knots along y, knots along x), and what tells their errors."""
+
+    coefficients: Array
+    normal: csr_array
+    data: csr_array
+    cell_variance: float
+
+
+def _fit(flux: Image, used: Mask, knot_px: float) -> _Fit:
     count, value, y, x = _cells(flux, used)
     rows = _basis(y, flux.shape[0], knot_px)
     columns = _basis(x, flux.shape[1], knot_px)
     design = _row_products(rows, columns)
-    normal = (design.T @ (diags_array(count) @ design)).tocsr()
-    right = design.T @ (count * value)
+    data = (design.T @ (diags_array(count) @ design)).tocsr()
     ky, kx = rows.shape[1], columns.shape[1]
-    normal = normal + _SMOOTHNESS * normal.diagonal().max() * _roughness(ky, kx)
+    normal = data + _SMOOTHNESS * data.diagonal().max() * _roughness(ky, kx)
     below = (TERMS - 1) * (kx + 1)
     bands = np.zeros((below + 1, ky * kx))
     for offset in range(below + 1):
         bands[offset, : ky * kx - offset] = normal.diagonal(-offset)
-    return solveh_banded(bands, right, lower=True).reshape(ky, kx)
+    answer = solveh_banded(bands, design.T @ (count * value), lower=True)
+    # The scatter of the cells holds noise that neighbours share and structure that is finer than
+    # the knots, beside the noise of the pixels.
+    scatter = float(np.mean(count * np.square(value - design @ answer)))
+    freedom = max(1 - answer.size / count.size, 0.1)
+    return _Fit(answer.reshape(ky, kx), normal, data, scatter / freedom)
+
+
+def _surface_error(fit: _Fit, shape: tuple[int, int], knot_px: float) -> Image:
+    """Standard error of the surface, from the covariance of the coefficients.
+
+    It is as smooth as the splines: every `_ERROR_STEP` pixels is ample.
+    """
+    inverse = np.linalg.inv(fit.normal.toarray())
+    covariance = fit.cell_variance * (inverse @ fit.data @ inverse)
+    axes = [np.unique(np.append(np.arange(0, n, _ERROR_STEP), n - 1)) for n in shape]
+    y, x = (grid.ravel() for grid in np.meshgrid(*axes, indexing="ij"))
+    design = _row_products(_basis(y, shape[0], knot_px), _basis(x, shape[1], knot_px))
+    variance = np.asarray((design @ covariance) * design.toarray()).sum(axis=1)
+    coarse = np.sqrt(np.maximum(variance, 0)).reshape([len(axis) for axis in axes])
+    rows = np.stack([np.interp(np.arange(shape[0]), axes[0], line) for line in coarse.T], axis=1)
+    return np.stack([np.interp(np.arange(shape[1]), axes[1], line) for line in rows]).astype("f4")
 
 
 def _cells(flux: Image, used: Mask) -> tuple[Array, Array, Array, Array]:

@@ -22,6 +22,7 @@ from soxs_recipes.recipes.order_inputs import about
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.order_table import OrderTable
+    from soxs_recipes.algorithms.scattered_light import Background
     from soxs_recipes.recipes.base import Run
     from soxs_recipes.recipes.declarations import Input
     from soxs_recipes.recipes.frames import InputFrame
@@ -129,7 +130,7 @@ def order_edges(run: Run, flat: LampFlat, table: OrderTable) -> Edges:
         return measure_edges(flat.frame, table, settings)
 
 
-def scattered(run: Run, flat: LampFlat, table: OrderTable) -> np.ndarray:
+def scattered(run: Run, flat: LampFlat, table: OrderTable) -> Background:
     """Scattered light of a combined flat, from the pixels between its orders."""
     from soxs_recipes.algorithms.scattered_light import fit_background
 
@@ -137,9 +138,10 @@ def scattered(run: Run, flat: LampFlat, table: OrderTable) -> np.ndarray:
     return fit_background(flat.frame, between_orders(table, guard))
 
 
-def without_background(frame: DetectorFrame, background: np.ndarray) -> DetectorFrame:
-    """Frame less its scattered light, which is known much better than a pixel."""
-    return replace(frame, flux=frame.flux - background.astype(np.float32))
+def without_background(frame: DetectorFrame, background: Background) -> DetectorFrame:
+    """Frame less its scattered light, with the error of both."""
+    error = np.hypot(frame.error, background.error)
+    return replace(frame, flux=frame.flux - background.flux, error=error)
 
 
 def cross_binning(run: Run, frame: InputFrame) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from soxs_recipes.errors import InputError
+from soxs_recipes.errors import InputError, MissingInputError
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES
 from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending_inputs
@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     from soxs_recipes.recipes.lamp_flats import LampFlat
 
 SAME_SET_UP = (*SAME_READOUT, Match(Setting.SLIT, "warning"))
-FLAT = Input("FLAT_{arm}", "flats of the halogen lamp through a slit", match=SAME_SET_UP)
+FLAT = Input("FLAT_{arm}", "flats of the halogen lamp through a slit", minimum=0, match=SAME_SET_UP)
+FLAT_DOME = Input(
+    "FLAT_DOME_{arm}",
+    "or flats of the dome, if they are to take the place of the halogen lamp's",
+    minimum=0,
+    match=SAME_SET_UP,
+    alternative=True,
+)
 FLAT_D2 = Input(
     "FLAT_D2_VIS",
     "flats of the deuterium lamp, for the orders in which it is the brighter",
@@ -94,7 +101,10 @@ ORDER_TAB_EDGES = Product("ORDER_TAB_EDGES_{arm}", "order centres and edges", (E
 BACKGROUND = Product(
     "BACKGROUND_{arm}",
     "scattered light of the combined halogen flat",
-    (Hdu("FLUX", "f4", "electron", "scattered light at the mean exposure level"),),
+    (
+        Hdu("FLUX", "f4", "electron", "scattered light at the mean exposure level"),
+        Hdu("ERRS", "f4", "electron", "its standard error, which neighbours share"),
+    ),
 )
 
 DEGREES = tuple(str(degree) for degree in range(1, 9))
@@ -144,12 +154,13 @@ one profile per order with about a knot per pixel. Dividing by both leaves the p
 master flat holds neither blaze nor slit illumination, so that neither lamp spectrum nor slit jaws
 get into the science frames; they must be taken out there. Pixels nearer than 2 to an edge or with
 too little light keep response 1, with the scatter of all pixels as error and the bit EXTRAPOLATED.
+Flats of the dome are taken instead of the halogen lamp's where they alone are given.
 In the UV-VIS the deuterium lamp may be given beside the halogen lamp, never in its place: each
 order takes the mean response of both with weights of inverse variance, and the blaze of the lamp
 with the larger weight in units of the halogen lamp; weights stand in the extension LAMPS.
 """,
     arms=("VIS", "NIR"),
-    inputs=(FLAT, FLAT_D2, FLAT_OFF, ORDER_TAB, *detrending_inputs()),
+    inputs=(FLAT, FLAT_DOME, FLAT_D2, FLAT_OFF, ORDER_TAB, *detrending_inputs()),
     products=(MASTER_FLAT, BLAZE_TAB, ORDER_TAB_EDGES, BACKGROUND),
     parameters=(
         *DETRENDING_PARAMETERS,
@@ -205,11 +216,12 @@ class SoxsSpecMflat(SoxsRecipe):
         from soxs_recipes.recipes.detrending import read_calibrations
         from soxs_recipes.recipes.flat_products import blaze_tables, edge_quality, flat_quality
 
+        flat = _flats(run)
         _refuse_deuterium(run)
-        table = _order_table(run)
+        table = _order_table(run, flat)
         calibrations = read_calibrations(run)
         off = FLAT_OFF if run.arm.name in FLAT_OFF.arms else None
-        flats = [lamp_flats.lamp_flat(run, FLAT, off, table, calibrations)]
+        flats = [lamp_flats.lamp_flat(run, flat, off, table, calibrations)]
         if run.inputs.of(FLAT_D2):
             flats.append(lamp_flats.lamp_flat(run, FLAT_D2, None, table, calibrations))
         edges = lamp_flats.order_edges(run, flats[0], table)
@@ -226,7 +238,7 @@ class SoxsSpecMflat(SoxsRecipe):
             **flat_quality(master, clean[0], edges.table),
             **edge_quality(edges),
             "RESPONSE SCATTER": scatter,
-            "BACKGROUND MEDIAN": _median(backgrounds[0]),
+            "BACKGROUND MEDIAN": _median(backgrounds[0].flux),
             "LAMP DRIFT": lamp_flats.lamp_drift(flats),
             **temperatures(flats[0].frames),
         }
@@ -234,7 +246,7 @@ class SoxsSpecMflat(SoxsRecipe):
             (MASTER_FLAT, planes(master)),
             (BLAZE_TAB, blaze_tables(edges.table, orders, weights)),
             (ORDER_TAB_EDGES, {"ORDERS": order_columns(edges.table)}),
-            (BACKGROUND, {"FLUX": backgrounds[0]}),
+            (BACKGROUND, {"FLUX": backgrounds[0].flux, "ERRS": backgrounds[0].error}),
         )
         exptime_s, steps = flats[0].exptime_s, flats[0].steps
         return [Result(product, data, qc, exptime_s, steps=steps) for product, data in contents]
@@ -255,10 +267,24 @@ def _refuse_deuterium(run: Run) -> None:
             )
 
 
-def _order_table(run: Run) -> OrderTable:
+def _flats(run: Run) -> Input:
+    """Input that holds the flats: of the halogen lamp or, if these were chosen, of the dome."""
+    given = [item for item in (FLAT, FLAT_DOME) if run.inputs.of(item)]
+    if len(given) == 1:
+        return given[0]
+    tags = " or ".join(item.tag_of(run.arm.name) for item in (FLAT, FLAT_DOME))
+    raise MissingInputError(
+        "Flats of the lamp and of the dome cannot be mixed" if given else "There are no flats",
+        expected=tags,
+        found="both" if given else "none",
+        remedy="keep the flats of one kind" if given else "add flats to the set of frames",
+    )
+
+
+def _order_table(run: Run, flat: Input) -> OrderTable:
     from soxs_recipes.products.order_tables import read_order_table
 
-    shape = run.inputs.of(FLAT)[0].readout.science_shape
+    shape = run.inputs.of(flat)[0].readout.science_shape
     return read_order_table(run.inputs.one(ORDER_TAB).path, shape, run.arm.detector.dispersion_axis)
 
 

@@ -247,17 +247,24 @@ def test_flats_without_light_are_refused(flat):
 
 
 def test_scattered_light_is_removed_to_a_per_cent():
+    """And the stated error of the surface is that of repeated exposures."""
     table = with_true_edges()
     light = slit_image(20000.0)
     scattered = 0.015 * gaussian_filter(light, 130, mode="reflect")
-    frame = exposure(light + scattered, np.ones(SHAPE), 3)
-    flux = frame.flux.copy()
-    flux[np.random.default_rng(2).random(SHAPE) < 1e-3] += 5000
-    frame = DetectorFrame(flux, frame.error, frame.quality)
-    surface = fit_background(frame, between_orders(table, 4.0))
-    inside = inside_orders(table, 0.0)
-    difference = (surface - scattered)[inside]
-    assert np.sqrt(np.mean(difference**2)) < 0.01 * scattered[inside].mean()
+    inside, between = inside_orders(table, 0.0), between_orders(table, 4.0)
+    pulls, surfaces = [], []
+    for seed in range(6):
+        frame = exposure(light + scattered, np.ones(SHAPE), seed, 1)
+        flux = frame.flux.copy()
+        flux[np.random.default_rng(seed).random(SHAPE) < 1e-3] += 5000
+        found = fit_background(DetectorFrame(flux, frame.error, frame.quality), between)
+        difference = (found.flux - scattered)[inside]
+        assert np.sqrt(np.mean(difference**2)) < 0.01 * scattered[inside].mean()
+        pulls.append(difference / found.error[inside])
+        surfaces.append(found.flux[inside])
+    assert np.sqrt(np.mean(np.square(pulls))) == pytest.approx(1.0, abs=0.2)
+    scatter = np.sqrt(np.mean(np.var(surfaces, axis=0, ddof=1) / found.error[inside] ** 2))
+    assert scatter == pytest.approx(0.95, abs=0.2)
 
 
 def test_scattered_light_needs_pixels(flat):
