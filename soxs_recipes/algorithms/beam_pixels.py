@@ -12,6 +12,7 @@ from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, QualityArray, has
 from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
+from soxs_recipes.algorithms.uniform_splines import at_places
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
@@ -237,4 +238,4 @@ def _background_variance(pixels: OrderPixels) -> Array32:
     level = np.take_along_axis(ordered, chosen[:, None], axis=1)[:, 0]
     bins = np.arange(len(level))
     filled = np.interp(bins, bins[known > 0], level[known > 0]) if known.any() else level
-    return np.interp(pixels.place, bins, filled).astype(np.float32)
+    return at_places(filled, pixels.place).astype(np.float32)

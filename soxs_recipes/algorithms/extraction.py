@@ -7,6 +7,7 @@ wavelength, so that tilted lines stay as sharp as the detector saw them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from scipy.ndimage import binary_dilation
 from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
 from soxs_recipes.algorithms.object_profile import ProfileShape
 from soxs_recipes.algorithms.quality import Quality, QualityArray, has
-from soxs_recipes.algorithms.spectrum_spline import Samples, SplineSpectrum, fit_spectrum
+from soxs_recipes.algorithms.spectrum_spline import SplineDesign, SplineSpectrum, fit_spectrum
+from soxs_recipes.algorithms.uniform_splines import at_places
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -94,12 +96,23 @@ class ObjectPixels:
         """Size of a pixel, bins times arcsec."""
         return self.pixels.area[:, self.columns]
 
-    def samples(self, variance: NDArray, keep: Mask, **change: NDArray) -> Samples:
-        """Pixels to which a spectrum is fitted."""
-        response, value = change.get("response", self.response), change.get("value", self.value)
-        weight = change.get("weight")
-        parts = (part[keep].astype(float) for part in (self.place, response, value, variance))
-        return Samples(*parts, None if weight is None else weight[keep].astype(float))
+    @cached_property
+    def design(self) -> SplineDesign:
+        """Splines of the spectrum at the pixels."""
+        return SplineDesign.of(self.place, self.pixels.count)
+
+    def fit(
+        self, variance: NDArray, keep: Mask, value: NDArray | None = None, errors: bool = False
+    ) -> SplineSpectrum:
+        """Fit a spectrum to the kept pixels by inverse variance."""
+        weight = np.where(keep, 1 / variance, 0.0).ravel()
+        signal = self.value if value is None else value
+        response = self.response.ravel()
+        return fit_spectrum(self.design, response, signal.ravel(), weight, errors=errors)
+
+    def level(self, spectrum: SplineSpectrum) -> NDArray:
+        """Spectrum at the pixels."""
+        return self.design.at(spectrum.coef).reshape(self.x.shape)
 
 
 @dataclass(frozen=True)
@@ -164,15 +177,14 @@ def object_pixels(
     shape : ProfileShape
         Profile in units of the FWHM.
     """
-    bins = np.arange(pixels.count)
     reach = REACH_FWHM * fwhm_arcsec[:, None]
     inside = np.abs(pixels.slit_arcsec - centre_arcsec[:, None]) < 1.1 * reach
     seen = np.flatnonzero(inside.any(axis=0))
     columns = slice(seen[0], seen[-1] + 1) if seen.size else slice(0, 1)
     place = pixels.place[:, columns]
-    fwhm = np.interp(place, bins, fwhm_arcsec)
+    fwhm = at_places(fwhm_arcsec, place)
     suspect = pixels.suspect[:, columns]
-    x = (pixels.slit_arcsec[:, columns] - np.interp(place, bins, centre_arcsec)) / fwhm
+    x = (pixels.slit_arcsec[:, columns] - at_places(centre_arcsec, place)) / fwhm
     return ObjectPixels(
         pixels,
         columns,
@@ -186,7 +198,13 @@ def object_pixels(
     )
 
 
-def fit_order(near: ObjectPixels, photon_factor: float, settings: ExtractionSettings) -> OrderFit:
+def fit_order(
+    near: ObjectPixels,
+    photon_factor: float,
+    settings: ExtractionSettings,
+    guess: Array | None = None,
+    rounds: int = _ROUNDS,
+) -> OrderFit:
     """Fit the spectrum of an object to its pixels; outliers are left out, errors not computed.
 
     Parameters
@@ -197,21 +215,22 @@ def fit_order(near: ObjectPixels, photon_factor: float, settings: ExtractionSett
         Variance of the photon noise per electron.
     settings : ExtractionSettings
         See there.
+    guess : ndarray, shape (bins,), optional
+        Spectrum by which outliers are first told; a median over pixels unless given.
+    rounds : int
+        Largest number of fits after the first.
     """
-    count = near.pixels.count
-    guess = _first_guess(near)
-    level, variance = (
-        np.interp(near.place, np.arange(count), guess),
-        _variance(near, guess, photon_factor),
-    )
-    keep = near.usable & ~_outliers(near, level, variance, settings.kappa, _FIRST_TOLERANCE)
-    spectrum = fit_spectrum(near.samples(variance, keep), count, errors=False)
-    for _ in range(_ROUNDS):
-        level = spectrum.at(near.place)
+    tolerance = _FIRST_TOLERANCE if guess is None else _TOLERANCE
+    flux = _first_guess(near) if guess is None else guess
+    variance = _variance(near, flux, photon_factor)
+    level = at_places(flux, near.place)
+    keep = near.usable & ~_outliers(near, level, variance, settings.kappa, tolerance)
+    spectrum = near.fit(variance, keep)
+    for _ in range(rounds):
         variance = _variance(near, spectrum.flux, photon_factor)
-        previous = keep
+        previous, level = keep, near.level(spectrum)
         keep = near.usable & ~_outliers(near, level, variance, settings.kappa, _TOLERANCE)
-        spectrum = fit_spectrum(near.samples(variance, keep), count, errors=False)
+        spectrum = near.fit(variance, keep)
         if np.array_equal(keep, previous):
             break
     return OrderFit(near, spectrum, variance, keep)
@@ -229,8 +248,8 @@ def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSetting
     settings : ExtractionSettings
         See there.
     """
-    near, count = fit.near, fit.near.pixels.count
-    best = fit_spectrum(near.samples(fit.variance, fit.keep), count)
+    near = fit.near
+    best = near.fit(fit.variance, fit.keep, errors=True)
     plain = _boxcar(fit, settings)
     sky, sky_variance = _sky(fit)
     added = np.nan_to_num(sky_variance)
@@ -253,8 +272,7 @@ def _variance(near: ObjectPixels, flux: Array, photon_factor: float) -> NDArray:
     The spectrum is smoothed: where weights follow its noise, high values weigh less than low ones.
     """
     smooth = np.maximum(np.convolve(flux, _BINOMIAL, mode="same"), 0)
-    level = np.interp(near.place, np.arange(len(flux)), smooth)
-    return near.variance + photon_factor * near.response * level
+    return near.variance + photon_factor * near.response * at_places(smooth, near.place)
 
 
 def _first_guess(near: ObjectPixels) -> Array:
@@ -289,9 +307,9 @@ def _boxcar(fit: OrderFit, settings: ExtractionSettings) -> SplineSpectrum:
     """Plain sum: with weights in inverse proportion to the response every pixel counts the same."""
     near = fit.near
     keep = fit.keep & (np.abs(near.x) < settings.boxcar_fwhm) & (near.response > 0)
-    weight = 1 / np.where(keep, near.response, 1.0)
-    samples = near.samples(fit.variance, keep, weight=weight)
-    return fit_spectrum(samples, near.pixels.count)
+    weight = np.where(keep, 1 / np.where(keep, near.response, 1.0), 0.0)
+    planes = (near.response, near.value, weight, fit.variance)
+    return fit_spectrum(near.design, *(plane.ravel() for plane in planes))
 
 
 def _sky(fit: OrderFit) -> tuple[Array, Array]:
@@ -304,10 +322,7 @@ def _sky(fit: OrderFit) -> tuple[Array, Array]:
     if near.pixels.sky is None or near.pixels.sky_error is None:
         return np.full(count, np.nan), np.zeros(count)
     planes = (near.pixels.sky[:, near.columns], near.pixels.sky_error[:, near.columns])
-    sky, error = (
-        fit_spectrum(near.samples(fit.variance, fit.keep, value=plane), count, errors=False).flux
-        for plane in planes
-    )
+    sky, error = (near.fit(fit.variance, fit.keep, plane).flux for plane in planes)
     return sky, _SKY_ERROR_SHARE * error**2
 
 

@@ -240,7 +240,7 @@ def _extract(
 ) -> tuple[dict[int, OrderSpectrum], float]:
     """Spectra of all orders, and the median share of the profile on the slit."""
     orders, shares = {}, []
-    for one in fit_orders(fit.pixels, sign, fit.model, settings.extraction):
+    for one in fit_orders(fit.pixels, sign, fit.model, settings.extraction, fit.fits):
         share = _slit_share(fit.model, one, settings.limits_arcsec)
         orders[one.near.pixels.order] = extract_order(one, share, settings.extraction)
         shares.append(float(np.median(share)))

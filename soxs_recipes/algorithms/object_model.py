@@ -33,6 +33,7 @@ from soxs_recipes.algorithms.object_trace import (
     Trace,
     fit_curve,
 )
+from soxs_recipes.algorithms.uniform_splines import at_places
 
 Array = NDArray[np.float64]
 
@@ -79,11 +80,14 @@ class ModelFit:
         Pixels with the variance of the sky as seen beside the object.
     centres : CurveFit or None
         Fit of the trace; None where it was given.
+    fits : tuple of OrderFit
+        Spectra of the last turn but one.
     """
 
     model: ObjectModel
     pixels: tuple[OrderPixels, ...]
     centres: CurveFit | None
+    fits: tuple[OrderFit, ...]
 
 
 @dataclass(frozen=True)
@@ -129,20 +133,28 @@ def fit_model(
         See there.
     """
     model, orders, centres = start, tuple(pixels), None
+    fits: Sequence[OrderFit] = ()
     for turn in range(_TURNS):
-        fits = fit_orders(orders, sign, model, extraction)
+        fits = fit_orders(orders, sign, model, extraction, fits)
         model = replace(model, photon_factor=photon_factor(fits))
         orders = tuple(_with_sky_variance(fit, model.photon_factor) for fit in fits)
         model, centres = _turn(fits, model, settings, turn)
-    return ModelFit(model, orders, centres)
+    return ModelFit(model, orders, centres, tuple(fits))
 
 
 def fit_orders(
-    pixels: Sequence[OrderPixels], sign: int, model: ObjectModel, extraction: ExtractionSettings
+    pixels: Sequence[OrderPixels],
+    sign: int,
+    model: ObjectModel,
+    extraction: ExtractionSettings,
+    before: Sequence[OrderFit] = (),
 ) -> list[OrderFit]:
-    """Fit the spectrum of every order to its pixels."""
+    """Fit the spectrum of every order to its pixels, quickly where it was fitted before."""
+    guesses = [fit.spectrum.flux for fit in before] or [None] * len(pixels)
+    how = {"rounds": 1} if before else {}
     return [
-        fit_order(near_object(one, sign, model), model.photon_factor, extraction) for one in pixels
+        fit_order(near_object(one, sign, model), model.photon_factor, extraction, guess, **how)
+        for one, guess in zip(pixels, guesses, strict=True)
     ]
 
 
@@ -157,7 +169,7 @@ def photon_factor(fits: Sequence[OrderFit]) -> float:
     up, down = 0.0, 0.0
     for fit in fits:
         near = fit.near
-        signal = near.response * fit.spectrum.at(near.place)
+        signal = near.response * near.level(fit.spectrum)
         core = fit.keep & (np.abs(near.x) < 1) & (signal > 0)
         measured = near.pixels.measured_variance[:, near.columns]
         up += float(np.sum((measured - near.variance)[core] * signal[core], dtype=float))
@@ -221,12 +233,12 @@ def _rescaled(samples: ProfileSamples, scale: float) -> ProfileSamples:
 def _profile_samples(fit: OrderFit, trace: Trace) -> ProfileSamples:
     near, keep = fit.near, fit.keep
     centre, fwhm = trace.at(near.pixels.order, near.pixels.wave_nm)
-    bins, place = np.arange(near.pixels.count), near.place[keep].astype(float)
-    width = np.interp(place, bins, fwhm)
+    place = near.place[keep].astype(float)
+    width = at_places(fwhm, place)
     slit = near.pixels.slit_arcsec[:, near.columns][keep]
-    level = np.interp(place, bins, _smoothed(fit))
+    level = at_places(_smoothed(fit), place)
     return ProfileSamples(
-        (slit - np.interp(place, bins, centre)) / width,
+        (slit - at_places(centre, place)) / width,
         near.area[keep] * level / width,
         near.value[keep].astype(float),
         fit.variance[keep].astype(float),
@@ -254,7 +266,7 @@ def _order_chunks(fit: OrderFit, model: ObjectModel, length: int) -> tuple[NDArr
     near, keep, pixels = fit.near, fit.keep, fit.near.pixels
     shape = model.shapes[pixels.order]
     count = max(1, round(pixels.count / length))
-    level = np.interp(near.place[keep], np.arange(pixels.count), _smoothed(fit))
+    level = at_places(_smoothed(fit), near.place[keep])
     fwhm, x = near.fwhm_arcsec[keep], near.x[keep]
     scale = near.area[keep] * level / fwhm
     profile, slope = shape(x), shape.slope(x)
@@ -322,7 +334,7 @@ def _with_sky_variance(fit: OrderFit, factor: float) -> OrderPixels:
     # Other objects and what no map knows as bad have variances of their own.
     use &= pixels.measured_variance < 2.5 * pixels.variance
     own = np.zeros_like(pixels.variance)
-    signal = near.response * np.maximum(fit.spectrum.at(near.place), 0)
+    signal = near.response * np.maximum(near.level(fit.spectrum), 0)
     own[:, near.columns] = factor * signal
     value = np.where(use, pixels.measured_variance - own, np.float32(0))
     number = nearest_bins(pixels.place, use.astype(np.float32)).sum(axis=1)
@@ -332,7 +344,7 @@ def _with_sky_variance(fit: OrderFit, factor: float) -> OrderPixels:
         return pixels
     level = np.interp(bins, bins[enough], total[enough] / number[enough])
     level = np.maximum(level, 1e-3 * np.median(level[enough]))
-    return replace(pixels, variance=np.interp(pixels.place, bins, level).astype(np.float32))
+    return replace(pixels, variance=at_places(level, pixels.place).astype(np.float32))
 
 
 def _axis(near: ObjectPixels) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soxs_recipes.algorithms.uniform_splines import spline_basis
+from soxs_recipes.algorithms.uniform_splines import at_places, spline_basis
 
 Array = NDArray[np.float64]
 
@@ -34,11 +34,11 @@ class ProfileShape:
 
     def __call__(self, x: NDArray) -> Array:
         """Value at distances from the centre, in FWHM."""
-        return np.interp(x, GRID, self.table, 0.0, 0.0)
+        return _looked_up(self.table, x)
 
     def slope(self, x: NDArray) -> Array:
         """Derivative at distances from the centre."""
-        return np.interp(x, GRID, np.gradient(self.table, _STEP), 0.0, 0.0)
+        return _looked_up(np.gradient(self.table, _STEP), x)
 
     def share(self, low: NDArray, high: NDArray) -> Array:
         """Share of the light between two distances from the centre."""
@@ -127,6 +127,10 @@ def fit_shape(
     table = start.table.copy()
     table[near] += sum(part * coef[first + i] for i, part in enumerate(basis))
     return _normalised(np.maximum(table, 0.0))
+
+
+def _looked_up(table: Array, x: NDArray) -> Array:
+    return at_places(table, (x - GRID[0]) / _STEP)
 
 
 def _normalised(table: Array) -> ProfileShape:

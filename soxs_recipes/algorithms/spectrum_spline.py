@@ -36,32 +36,54 @@ _REACH = 20
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Pixels that see a spectrum; arrays of shape (pixels,).
+class SplineDesign:
+    """The B-splines that are not zero at each of some pixels.
 
     Attributes
     ----------
-    place : ndarray
-        Place along dispersion, in bins: the centre of the first bin is 0.
-    response : ndarray
-        What a pixel collects of the spectrum at its place.
-    value, variance : ndarray
-        Its signal and the variance of that.
-    weight : ndarray, optional
-        Weight in the fit; the inverse variance unless given.
+    count : int
+        Number of bins; the centre of the first bin is at 0.
+    inside : ndarray of bool, shape (pixels,)
+        Pixels between the first and the last bin; the others say nothing.
+    first : ndarray of int, shape (pixels,)
+        First of the four splines.
+    basis : tuple of ndarray
+        Values of the four splines.
     """
 
-    place: Array
-    response: Array
-    value: Array
-    variance: Array
-    weight: Array | None = None
+    count: int
+    inside: Mask
+    first: NDArray[np.intp]
+    basis: tuple[Array, ...]
 
-    def taken(self, keep: Mask) -> Samples:
-        """Return some of the pixels."""
-        weight = None if self.weight is None else self.weight[keep]
-        parts = (self.place, self.response, self.value, self.variance)
-        return Samples(*(part[keep] for part in parts), weight)
+    @classmethod
+    def of(cls, place: NDArray, count: int) -> SplineDesign:
+        """Splines at places along dispersion, in bins."""
+        place = np.asarray(place, dtype=float).ravel()
+        inside = (place >= 0) & (place < count - 1)
+        return cls(count, inside, *spline_basis(np.clip(place, 0, count - 1 - 1e-9)))
+
+    def at(self, coef: Array) -> Array:
+        """Value of a spline at the pixels; beyond the ends that of the end."""
+        return sum(part * coef[self.first + k] for k, part in enumerate(self.basis))
+
+    def normal(self, information: Array) -> Array:
+        """Products of splines summed over pixels: lower banded form, shape (4, bins + 2)."""
+        normal = np.zeros((_TAPS, self.count + 2))
+        for k, left in enumerate(self.basis):
+            weighted = information * left
+            for distance in range(_TAPS - k):
+                sums = np.bincount(self.first, weighted * self.basis[k + distance], self.count)
+                normal[distance, k : k + self.count] += sums[: self.count + 2 - k]
+        return normal
+
+    def project(self, values: Array) -> Array:
+        """Splines times values summed over pixels, shape (bins + 2,)."""
+        right = np.zeros(self.count + 2)
+        for k, part in enumerate(self.basis):
+            sums = np.bincount(self.first, values * part, self.count)
+            right[k : k + self.count] += sums[: self.count + 2 - k]
+        return right
 
 
 @dataclass(frozen=True)
@@ -85,42 +107,43 @@ class SplineSpectrum:
     @property
     def flux(self) -> Array:
         """Value at the bins."""
-        return _at_knots(self.coef)
-
-    def at(self, place: Array) -> Array:
-        """Value at any place; beyond the ends that of the end."""
-        inside = np.clip(np.asarray(place, dtype=float), 0, len(self.coef) - 3 - 1e-9)
-        first, basis = spline_basis(inside)
-        return sum(part * self.coef[first + k] for k, part in enumerate(basis))
+        return AT_KNOT[0] * (self.coef[:-2] + self.coef[2:]) + AT_KNOT[1] * self.coef[1:-1]
 
 
-def fit_spectrum(samples: Samples, count: int, errors: bool = True) -> SplineSpectrum:
-    """Fit a spectrum of `count` bins to pixels.
+def fit_spectrum(
+    design: SplineDesign,
+    response: Array,
+    value: Array,
+    weight: Array,
+    variance: Array | None = None,
+    errors: bool = True,
+) -> SplineSpectrum:
+    """Fit a spectrum to pixels; arrays of shape (pixels,).
 
     Parameters
     ----------
-    samples : Samples
-        The usable pixels; those outside the bins are not used.
-    count : int
-        Number of bins.
+    design : SplineDesign
+        The splines at the pixels.
+    response : ndarray
+        What a pixel collects of the spectrum at its place.
+    value : ndarray
+        Its signal.
+    weight : ndarray
+        Weight in the fit; 0 leaves a pixel out.
+    variance : ndarray, optional
+        Variance of the signal, where `weight` is not its inverse.
     errors : bool
         Whether variances are needed; else they are NaN.
     """
-    samples = samples.taken((samples.place >= 0) & (samples.place < count - 1))
-    weight = 1 / samples.variance if samples.weight is None else samples.weight
-    first, basis = spline_basis(samples.place)
-    information = weight * samples.response**2
-    normal = _normal(first, basis, information, count)
-    right = _project(first, basis, weight * samples.response * samples.value, count)
+    used = np.where(design.inside, weight, 0.0)
+    weighted = used * response
+    normal = design.normal(weighted * response)
     matrix = normal_with_penalty(normal, PENALTY)
-    coef = solveh_banded(matrix, right, lower=True, check_finite=False)
+    coef = solveh_banded(matrix, design.project(weighted * value), lower=True, check_finite=False)
     if not errors:
-        return SplineSpectrum(coef, np.full(count, np.nan), np.nan)
-    noise = normal
-    if samples.weight is not None:
-        noise = _normal(first, basis, information * weight * samples.variance, count)
-    variance, factor = _errors(matrix, noise, count)
-    return SplineSpectrum(coef, variance, factor)
+        return SplineSpectrum(coef, np.full(design.count, np.nan), np.nan)
+    noise = normal if variance is None else design.normal(weighted**2 * variance)
+    return SplineSpectrum(coef, *_errors(matrix, noise, design.count))
 
 
 def normal_with_penalty(normal: Array, strength: float) -> Array:
@@ -136,31 +159,6 @@ def normal_with_penalty(normal: Array, strength: float) -> Array:
             product = _DIFFERENCE[k] * _DIFFERENCE[k + distance]
             matrix[distance, k : k + len(local)] += product * local
     return matrix
-
-
-def _normal(
-    first: NDArray[np.int_], basis: tuple[Array, ...], information: Array, count: int
-) -> Array:
-    """Products of B-splines summed over pixels: lower banded form, shape (4, bins + 2)."""
-    normal = np.zeros((_TAPS, count + 2))
-    for k, left in enumerate(basis):
-        weighted = information * left
-        for distance in range(_TAPS - k):
-            sums = np.bincount(first, weighted * basis[k + distance], count)
-            normal[distance, k : k + count] += sums[: count + 2 - k]
-    return normal
-
-
-def _project(first: NDArray[np.int_], basis: tuple[Array, ...], values: Array, count: int) -> Array:
-    right = np.zeros(count + 2)
-    for k, part in enumerate(basis):
-        right[k : k + count] += np.bincount(first, values * part, count)[: count + 2 - k]
-    return right
-
-
-def _at_knots(coef: Array) -> Array:
-    """Values at the bins, along the first axis."""
-    return AT_KNOT[0] * (coef[:-2] + coef[2:]) + AT_KNOT[1] * coef[1:-1]
 
 
 def _errors(matrix: Array, noise: Array, count: int) -> tuple[Array, float]:
