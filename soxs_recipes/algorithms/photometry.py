@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from soxs_recipes.algorithms.point_spread import PointSpread
 
 if TYPE_CHECKING:
-    from scipy.sparse import csc_matrix
+    from collections.abc import Sequence
+
+    from scipy.sparse import csc_matrix, csr_matrix
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -34,7 +36,7 @@ _POSITION_PRIOR_PX = 0.5
 _PRECISION, _MOST_ROUNDS = 1e-8, 500
 # Stars that share this part of their light have errors that depend on each other; in groups of
 # more than so many stars they are taken as those of stars by themselves.
-_SHARED_LIGHT, _LARGEST_GROUP = 0.05, 400
+_SHARED_LIGHT, _LARGEST_GROUP = 0.05, 200
 
 
 @dataclass(frozen=True)
@@ -275,21 +277,13 @@ def _solve(scene: _Scene, drawn: _Drawn, weight: Array, flux: Array) -> Array:
     The normal equations are solved by conjugate gradients, scaled to a unit diagonal: blends are
     few enough stars that some tens of rounds do, and no matrix is filled up.
     """
-    from scipy.sparse import bmat, diags
+    from scipy.sparse import diags
     from scipy.sparse.linalg import cg
 
     count = len(flux)
-    root = np.sqrt(weight)
-    parts = [
-        _design(scene, drawn, values * root[drawn.pixel], count)
-        for values in (drawn.light, drawn.slope_x, drawn.slope_y)
-    ]
-    prior = (_POSITION_PRIOR_PX * flux) ** -2.0
-    right = np.concatenate([part.T @ (root * scene.image.ravel()) for part in parts])
-    blocks = [[(one.T @ other).tocsr() for other in parts] for one in parts]
-    for axis in (1, 2):
-        blocks[axis][axis] = blocks[axis][axis] + diags(prior)
-    normal = bmat(blocks, format="csr")
+    parts = _designs(scene, drawn, weight, count)
+    right = np.concatenate([part.T @ (np.sqrt(weight) * scene.image.ravel()) for part in parts])
+    normal = _normal(parts, flux)
     scale = 1 / np.sqrt(np.maximum(normal.diagonal(), 1e-12))
     scaled = diags(scale) @ normal @ diags(scale)
     start = np.concatenate([flux, np.zeros(2 * count)]) / scale
@@ -297,10 +291,26 @@ def _solve(scene: _Scene, drawn: _Drawn, weight: Array, flux: Array) -> Array:
     return (scale * found).reshape(3, count)
 
 
-def _design(scene: _Scene, drawn: _Drawn, values: Array, count: int) -> csc_matrix:
+def _designs(scene: _Scene, drawn: _Drawn, weight: Array, count: int) -> list[csc_matrix]:
+    """Weighted light and slopes of the stars in the pixels."""
     from scipy.sparse import csc_matrix
 
-    return csc_matrix((values, (drawn.pixel, drawn.star)), (scene.image.size, count))
+    root, shape = np.sqrt(weight)[drawn.pixel], (scene.image.size, count)
+    return [
+        csc_matrix((values * root, (drawn.pixel, drawn.star)), shape)
+        for values in (drawn.light, drawn.slope_x, drawn.slope_y)
+    ]
+
+
+def _normal(parts: Sequence[csc_matrix], flux: Array) -> csr_matrix:
+    """Normal matrix of fluxes and flux-weighted moves, with the prior of the latter."""
+    from scipy.sparse import bmat, diags
+
+    prior = diags((_POSITION_PRIOR_PX * np.maximum(flux, 1.0)) ** -2.0)
+    blocks = [[(one.T @ other).tocsr() for other in parts] for one in parts]
+    for axis in (1, 2):
+        blocks[axis][axis] = blocks[axis][axis] + prior
+    return bmat(blocks, format="csr")
 
 
 def _accepted(step: Array, flux: Array) -> tuple[Array, Array]:
@@ -320,10 +330,11 @@ def _measured(scene: _Scene, drawn: _Drawn, weight: Array, model: Array, flux: A
         np.bincount(drawn.star, ours * slope**2, count) * np.maximum(flux, 1e-9) ** 2
         for slope in (drawn.slope_x, drawn.slope_y)
     ]
-    variance = _flux_variance(scene, drawn, weight, count, information)
+    variance = _flux_variance(scene, drawn, weight, flux, information)
     square = (scene.image - model).ravel()[drawn.pixel] ** 2 * ours
     near = drawn.light > 0.1 * scene.profile.light(0.0, 0.0)
-    used = np.maximum(np.bincount(drawn.star, near & (ours > 0), count), 1)
+    # Three numbers of each star are fitted.
+    used = np.maximum(np.bincount(drawn.star, near & (ours > 0), count) - 3, 1)
     chi2 = np.bincount(drawn.star, np.where(near, square, 0), count) / used
     total = np.bincount(drawn.star, drawn.light, count)
     usable = np.bincount(drawn.star, drawn.light * (ours > 0), count) / np.maximum(total, 1e-9)
@@ -336,18 +347,18 @@ def _measured(scene: _Scene, drawn: _Drawn, weight: Array, model: Array, flux: A
 
 
 def _flux_variance(
-    scene: _Scene, drawn: _Drawn, weight: Array, count: int, information: Array
+    scene: _Scene, drawn: _Drawn, weight: Array, flux: Array, information: Array
 ) -> Array:
     """Variance of the fluxes; blends share their light, which makes each of them less certain."""
     from scipy.sparse.csgraph import connected_components
 
+    count = len(flux)
     with np.errstate(divide="ignore"):
         alone = 1 / information
     if not scene.settings.joint_errors:
         return alone
-    design = _design(scene, drawn, drawn.light * np.sqrt(weight)[drawn.pixel], count)
-    normal = (design.T @ design).tocsr()
-    pairs = normal.tocoo()
+    normal = _normal(_designs(scene, drawn, weight, count), flux)
+    pairs = normal[:count, :count].tocoo()
     shared = np.abs(pairs.data) * np.sqrt(alone[pairs.row] * alone[pairs.col])
     pairs.data = np.where(np.isfinite(shared), shared, 0) > _SHARED_LIGHT
     pairs.eliminate_zeros()
@@ -355,6 +366,9 @@ def _flux_variance(
     members = np.argsort(group, kind="stable")
     for ours in np.split(members, np.cumsum(np.bincount(group))[:-1]):
         if 1 < len(ours) <= _LARGEST_GROUP and (information[ours] > 0).all():
-            block = normal[ours][:, ours].toarray()
-            alone[ours] = np.diag(np.linalg.pinv(block, hermitian=True))
+            every = np.concatenate([ours, ours + count, ours + 2 * count])
+            block = normal[every][:, every].toarray()
+            scale = 1 / np.sqrt(np.diag(block))
+            inverse = np.linalg.pinv(block * scale * scale[:, None], hermitian=True)
+            alone[ours] = (np.diag(inverse) * scale**2)[: len(ours)]
     return alone

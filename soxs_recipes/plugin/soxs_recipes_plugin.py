@@ -1,6 +1,8 @@
 """The recipes of SOXS, for PyEsoRex: every recipe class and nothing else."""
 
+from soxs_recipes.recipes.soxs_astro_phot import SoxsAstroPhot
 from soxs_recipes.recipes.soxs_disp_solution import SoxsDispSolution
+from soxs_recipes.recipes.soxs_img_mflat import SoxsImgMflat
 from soxs_recipes.recipes.soxs_line_check import SoxsLineCheck
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
@@ -14,7 +16,9 @@ from soxs_recipes.recipes.soxs_stare import SoxsStare
 from soxs_recipes.recipes.soxs_straighten import SoxsStraighten
 
 __all__ = [
+    "SoxsAstroPhot",
     "SoxsDispSolution",
+    "SoxsImgMflat",
     "SoxsLineCheck",
     "SoxsLingain",
     "SoxsMbias",

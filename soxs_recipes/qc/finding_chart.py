@@ -60,7 +60,7 @@ class _Chart:
 
 
 def draw_finding_chart(image: Path, table: Path, picture: Path) -> None:
-    """Draw the finding chart of an acquisition image from its products.
+    """Draw the finding chart of an acquisition image into a file; see `finding_chart`.
 
     Parameters
     ----------
@@ -76,6 +76,19 @@ def draw_finding_chart(image: Path, table: Path, picture: Path) -> None:
     ProductError
         If the picture cannot be written.
     """
+    figure = finding_chart(image, table)
+    with explained_write(picture):
+        figure.savefig(picture, dpi=DOTS_PER_INCH)
+
+
+def finding_chart(image: Path, table: Path) -> Figure:
+    """Finding chart of an acquisition image, from its products alone.
+
+    Raises
+    ------
+    UnreadableFrameError
+        If a product cannot be read.
+    """
     from matplotlib.figure import Figure
 
     chart = _read(image, table)
@@ -85,8 +98,7 @@ def draw_finding_chart(image: Path, table: Path, picture: Path) -> None:
     _draw_compass(axes, chart)
     _draw_inset(axes, chart)
     _draw_texts(figure, axes, chart)
-    with explained_write(picture):
-        figure.savefig(picture, dpi=DOTS_PER_INCH)
+    return figure
 
 
 def _read(image: Path, table: Path) -> _Chart:
@@ -116,7 +128,7 @@ def _draw_field(axes: Axes, chart: _Chart) -> None:
     _show(axes, chart)
     _draw_stars(axes, chart, 70.0)
     _draw_slit(axes, chart)
-    axes.set_xlabel("x [px]")
+    axes.set_xlabel(f"x [px]   (arrows: {_COMPASS_ARCSEC:.0f} arcsec)")
     axes.set_ylabel("y [px]")
     axes.set_xlim(0.5, chart.image.shape[1] + 0.5)
     axes.set_ylim(0.5, chart.image.shape[0] + 0.5)
@@ -177,8 +189,6 @@ def _draw_compass(axes: Axes, chart: _Chart) -> None:
         )
         place = origin + 1.2 * (tip - origin)
         axes.text(*place, name, color=INK, ha="center", va="center", fontsize=11)
-    label = f'arrows: {_COMPASS_ARCSEC:.0f}"'
-    axes.text(*(origin - [0, 0.13 * size]), label, color=INK, ha="center", fontsize=9)
 
 
 def _draw_inset(axes: Axes, chart: _Chart) -> None:

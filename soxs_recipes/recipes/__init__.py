@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from soxs_recipes.recipes.soxs_astro_phot import SoxsAstroPhot
 from soxs_recipes.recipes.soxs_disp_solution import SoxsDispSolution
+from soxs_recipes.recipes.soxs_img_mflat import SoxsImgMflat
 from soxs_recipes.recipes.soxs_line_check import SoxsLineCheck
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
@@ -16,7 +18,9 @@ from soxs_recipes.recipes.soxs_stare import SoxsStare
 from soxs_recipes.recipes.soxs_straighten import SoxsStraighten
 
 RECIPES = (
+    SoxsAstroPhot,
     SoxsDispSolution,
+    SoxsImgMflat,
     SoxsLineCheck,
     SoxsLingain,
     SoxsMbias,

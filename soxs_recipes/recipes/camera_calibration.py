@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +19,14 @@ from soxs_recipes.algorithms.zero_point import ZeroPoint, zero_point
 from soxs_recipes.errors import HeaderError
 from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.instrument.detector import header_number
-from soxs_recipes.products.filter_tables import CATALOGUE_SYSTEM
+from soxs_recipes.products.extinction_tables import Extinction, read_extinction
+from soxs_recipes.products.filter_tables import CATALOGUE_SYSTEM, read_filters
 from soxs_recipes.products.phot_tables import CATALOGUE, NIGHTLY, UNCALIBRATED
+from soxs_recipes.products.standard_tables import read_reference, read_standard_stars
 from soxs_recipes.products.star_catalogues import StarCatalogue, read_star_catalogue
 from soxs_recipes.recipes.statics import (
     EXTINCTION_TAB,
+    FILTER_TAB,
     FLUX_STD_TAB,
     PHOT_CATALOG,
     static_path,
@@ -44,6 +48,37 @@ _ANY_ROTATION_DEG = 90.0
 # Error of a nightly zero point: standard's spectrum, filter curve, extinction.
 _NIGHTLY_ERROR_MAG = 0.03
 _J2000_MJD, _DAYS_PER_YEAR = 51544.5, 365.25
+
+
+@dataclass(frozen=True)
+class PhotometricSystem:
+    """What magnitudes are made of.
+
+    Attributes
+    ----------
+    bands : mapping of str to Passband
+        Filter curves.
+    extinction : Extinction
+        Magnitudes per airmass.
+    standards : Path
+        Spectra of flux standards.
+    """
+
+    bands: Mapping[str, Passband]
+    extinction: Extinction
+    standards: Path
+
+    def loss(self, image: CameraImage) -> float:
+        """Extinction of an image, magnitudes."""
+        curve = self.extinction
+        per_airmass = self.bands[image.filter_name].mean(curve.wave_nm, curve.magnitudes)
+        return (airmass_of(image.file) or 1.0) * per_airmass
+
+    def term(self, name: str) -> ColourTerm:
+        """Colour term from the catalogue to a filter of the camera."""
+        blue, red = COLOURS[name]
+        near = [self.bands[CATALOGUE_SYSTEM + band] for band in (name, blue, red)]
+        return colour_term(self.bands[name], *near)
 
 
 @dataclass(frozen=True)
@@ -98,6 +133,15 @@ class Calibrated:
     def field(self) -> FieldSolution:
         """Astrometry."""
         return self.solved.field
+
+
+def photometric_system(run: Run) -> PhotometricSystem:
+    """Read filter curves, extinction and where the standards stand."""
+    return PhotometricSystem(
+        read_filters(static_path(run, FILTER_TAB)),
+        read_extinction(static_path(run, EXTINCTION_TAB)),
+        static_path(run, FLUX_STD_TAB),
+    )
 
 
 def pointing_of(file: InputFrame) -> tuple[float, float]:
@@ -179,7 +223,7 @@ def calibrate(
     run: Run,
     image: CameraImage,
     solved: Solved,
-    bands: Mapping[str, Passband],
+    system: PhotometricSystem,
     nightly: ZeroPoint | None = None,
 ) -> Calibrated:
     """Find the zero point of an image.
@@ -192,28 +236,28 @@ def calibrate(
         The image.
     solved : Solved
         Its astrometry.
-    bands : mapping of str to Passband
-        Filter curves.
+    system : PhotometricSystem
+        Filter curves and extinction.
     nightly : ZeroPoint, optional
         Zero point above the atmosphere to use where the catalogue gives none.
     """
-    zero, slope = _tied(image, solved, bands)
+    zero, slope = _tied(image, solved, system)
     if np.isfinite(zero.magnitude):
         return Calibrated(solved, zero, CATALOGUE, slope)
     if nightly is not None:
-        return Calibrated(solved, _through_air(run, image, bands, nightly), NIGHTLY)
+        return Calibrated(solved, _through_air(image, system, nightly), NIGHTLY)
     run.warning(f"No zero point in the filter {image.filter_name}: magnitudes are not calibrated")
     return Calibrated(solved, zero, UNCALIBRATED)
 
 
 def nightly_zero_point(
-    run: Run, image: CameraImage, solved: Solved, bands: Mapping[str, Passband]
+    run: Run, image: CameraImage, solved: Solved, system: PhotometricSystem
 ) -> ZeroPoint | None:
     """Zero point above the atmosphere from the flux standard that an image shows.
 
     None, with a warning, where the star is not known, not seen or saturated.
     """
-    magnitude = _standard_magnitude(run, image, bands)
+    magnitude = _standard_magnitude(image, system)
     row = target_row(image, solved.field.plate, run.settings.target_radius)
     if magnitude is None or row is None:
         run.warning(f"{image.file.path.name} shows no flux standard that can be measured")
@@ -222,8 +266,7 @@ def nightly_zero_point(
         run.warning(f"The flux standard of {image.file.path.name} is saturated or spoiled")
         return None
     rate = image.stars.stars.flux[row] / image.exptime_s
-    airmass = airmass_of(image.file) or 1.0
-    above = magnitude + 2.5 * np.log10(rate) + airmass * _extinction(run, bands[image.filter_name])
+    above = magnitude + 2.5 * np.log10(rate) + system.loss(image)
     error = np.hypot(
         1.0857 * image.stars.stars.flux_error[row] / image.stars.stars.flux[row],
         _NIGHTLY_ERROR_MAG,
@@ -268,9 +311,7 @@ def _nearby(catalogue: StarCatalogue, image: CameraImage, offset_arcsec: float) 
     return around.at(2000.0 + (mjd - _J2000_MJD) / _DAYS_PER_YEAR)
 
 
-def _tied(
-    image: CameraImage, solved: Solved, bands: Mapping[str, Passband]
-) -> tuple[ZeroPoint, float]:
+def _tied(image: CameraImage, solved: Solved, system: PhotometricSystem) -> tuple[ZeroPoint, float]:
     """Zero point from the catalogue in the filters that it has, and the slope of the term."""
     name, stars = image.filter_name, image.stars.stars
     field, catalogue = solved.field, solved.nearby
@@ -278,7 +319,7 @@ def _tied(
     if catalogue is None or not field.is_solved or name not in COLOURS:
         return ZeroPoint(float("nan"), float("nan"), everyone), float("nan")
     blue, red = COLOURS[name]
-    term = _term(name, bands)
+    term = system.term(name)
     ours, theirs = field.stars, field.catalogue
     colour = catalogue.magnitudes[blue][theirs] - catalogue.magnitudes[red][theirs]
     predicted = catalogue.magnitudes[name][theirs] + term(colour)
@@ -296,41 +337,22 @@ def _tied(
     return ZeroPoint(found.magnitude, found.error, everyone, *values), term.slope
 
 
-def _term(name: str, bands: Mapping[str, Passband]) -> ColourTerm:
-    blue, red = COLOURS[name]
-    system = {band: bands[CATALOGUE_SYSTEM + band] for band in (name, blue, red)}
-    return colour_term(bands[name], system[name], system[blue], system[red])
-
-
-def _through_air(
-    run: Run, image: CameraImage, bands: Mapping[str, Passband], above: ZeroPoint
-) -> ZeroPoint:
+def _through_air(image: CameraImage, system: PhotometricSystem, above: ZeroPoint) -> ZeroPoint:
     """Zero point of an image from that above the atmosphere."""
-    loss = (airmass_of(image.file) or 1.0) * _extinction(run, bands[image.filter_name])
     used = np.zeros(len(image.stars.stars), dtype=bool)
-    return ZeroPoint(above.magnitude - loss, above.error, used)
+    return ZeroPoint(above.magnitude - system.loss(image), above.error, used)
 
 
-def _extinction(run: Run, band: Passband) -> float:
-    from soxs_recipes.products.standard_tables import read_extinction
-
-    return band.mean(*read_extinction(static_path(run, EXTINCTION_TAB)))
-
-
-def _standard_magnitude(
-    run: Run, image: CameraImage, bands: Mapping[str, Passband]
-) -> float | None:
+def _standard_magnitude(image: CameraImage, system: PhotometricSystem) -> float | None:
     """AB magnitude of the flux standard that an image shows; None if it is none of the table."""
     from soxs_recipes.algorithms.standard_stars import identify
-    from soxs_recipes.products.standard_tables import read_reference, read_standard_stars
 
-    path = static_path(run, FLUX_STD_TAB)
     name = str(image.file.header.get("OBJECT", ""))
-    found = identify(read_standard_stars(path), pointing_of(image.file), (name,))
+    found = identify(read_standard_stars(system.standards), pointing_of(image.file), (name,))
     if found is None:
         return None
-    reference = read_reference(path, found.star.name)
-    band = bands[image.filter_name]
+    reference = read_reference(system.standards, found.star.name)
+    band = system.bands[image.filter_name]
     known = reference.flux > 0
     if not band.covered_by(reference.wave_nm[known], 0.99):
         return None

@@ -14,12 +14,11 @@ from soxs_recipes.recipes.declarations import SAME_READOUT, Declaration, Input, 
 from soxs_recipes.recipes.statics import EXTINCTION_TAB, FILTER_TAB, FLUX_STD_TAB, PHOT_CATALOG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from soxs_recipes.algorithms.passbands import Passband
     from soxs_recipes.algorithms.zero_point import ZeroPoint
     from soxs_recipes.products.star_catalogues import StarCatalogue
-    from soxs_recipes.recipes.camera_calibration import Solved
+    from soxs_recipes.recipes.camera_calibration import PhotometricSystem, Solved
     from soxs_recipes.recipes.camera_images import CameraImage
     from soxs_recipes.recipes.frames import InputFrame
 
@@ -105,16 +104,19 @@ class SoxsAstroPhot(SoxsRecipe):
 
     def process(self, run: Run) -> list[Result]:
         """Reduce each image; standards give the zero points of the night."""
-        from soxs_recipes.products.filter_tables import read_filters
-        from soxs_recipes.recipes.camera_calibration import catalogue_of, nightly_zero_point, solve
+        from soxs_recipes.recipes.camera_calibration import (
+            catalogue_of,
+            nightly_zero_point,
+            photometric_system,
+            solve,
+        )
         from soxs_recipes.recipes.camera_images import camera_image, filter_of, read_flats
         from soxs_recipes.recipes.detrending import read_calibrations
-        from soxs_recipes.recipes.statics import static_path
 
         objects, standards = run.inputs.of(IMG_OBJECT), run.inputs.of(IMG_STD)
         _check_images(objects or standards)
         calibrations, flats = read_calibrations(run), read_flats(run)
-        bands = read_filters(static_path(run, FILTER_TAB))
+        system = photometric_system(run)
         catalogue = catalogue_of(run)
         wanted = {filter_of(file) for file in objects or standards}
         nightly: dict[str, ZeroPoint] = {}
@@ -122,15 +124,15 @@ class SoxsAstroPhot(SoxsRecipe):
         for file in (file for file in standards if filter_of(file) in wanted):
             image = camera_image(run, file, calibrations, flats)
             solved = _solved_standard(run, image, catalogue)
-            zero = nightly_zero_point(run, image, solved, bands)
+            zero = nightly_zero_point(run, image, solved, system)
             if zero is not None:
                 nightly[image.filter_name] = zero
             if not objects:
-                results += _results(run, image, solved, bands, zero)
+                results += _results(run, image, solved, system, zero)
         for file in objects:
             image = camera_image(run, file, calibrations, flats)
             solved = solve(run, image, catalogue)
-            results += _results(run, image, solved, bands, nightly.get(image.filter_name))
+            results += _results(run, image, solved, system, nightly.get(image.filter_name))
         return results
 
 
@@ -160,14 +162,14 @@ def _results(
     run: Run,
     image: CameraImage,
     solved: Solved,
-    bands: Mapping[str, Passband],
+    system: PhotometricSystem,
     nightly: ZeroPoint | None,
 ) -> list[Result]:
     """Image and table of an image."""
     from soxs_recipes.recipes import camera_products as products
     from soxs_recipes.recipes.camera_calibration import calibrate, target_row
 
-    calibrated = calibrate(run, image, solved, bands, nightly)
+    calibrated = calibrate(run, image, solved, system, nightly)
     target = target_row(image, solved.field.plate, run.settings.target_radius)
     qc = products.image_quality(image, calibrated)
     common = {"qc": qc, "exptime_s": image.exptime_s, "frames": (image.file,)}

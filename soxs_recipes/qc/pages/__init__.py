@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 PAGES = {
+    "soxs_img_mflat": "detector.stack_page",
+    "soxs_astro_phot": "camera.chart_page",
     "soxs_mbias": "detector.stack_page",
     "soxs_mdark": "detector.stack_page",
     "soxs_lingain": "detector.response_page",
