@@ -54,6 +54,8 @@ class Observation:
         Slit width.
     telescope, instrument, origin : str
         As in the headers.
+    part : str
+        What tells products of one observation apart, such as the arm; part of the title.
     """
 
     target: str
@@ -72,6 +74,7 @@ class Observation:
     telescope: str = "ESO-NTT"
     instrument: str = "SOXS"
     origin: str = "ESO-LASILLA"
+    part: str = ""
 
     @property
     def elapsed_s(self) -> float:
@@ -85,12 +88,13 @@ class Observation:
 
     @property
     def title(self) -> str:
-        """Title that no other dataset has: target, observation block, start."""
+        """Title that no other dataset has: target, observation block, start, part."""
         from astropy.time import Time
 
         start = Time(self.mjd_start, format="mjd", precision=3).isot
         block = str(self.ob_ids[0]) if self.ob_ids else "0"
-        return "_".join([self.target, block, start]).replace(" ", "_")
+        words = [self.target, block, start, self.part]
+        return "_".join(filter(None, words)).replace(" ", "_")
 
     def cards(self) -> dict[str, Card]:
         """Cards that every kind of science product has in its primary header."""

@@ -96,6 +96,11 @@ class ArmInput:
         return self.frame.arm.name
 
     @property
+    def binning(self) -> str:
+        """Binning of the frames, ``'1x1'`` for none."""
+        return "{}x{}".format(*self.frame.readout.binning)
+
+    @property
     def airmass(self) -> float:
         """Mean airmass.
 

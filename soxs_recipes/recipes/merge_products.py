@@ -49,7 +49,7 @@ MERGED_SPECTRUM = Product(
 )
 IMAGE = Product(
     "SCI_SLIT_FLUX_2D_{arm}",
-    "rectified spectrum, wavelength- and flux-calibrated",
+    "rectified spectrum, wavelength- and flux-calibrated; slit losses left as they are",
     detector_hdus("", "all orders on one grid, wavelength against slit position"),
     per_observation=True,
     on_request=True,

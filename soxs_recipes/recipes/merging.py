@@ -161,6 +161,7 @@ class Merging:
         arms = [one for one in self.arms if one.name in names]
         headers = [one.frame.header for one in arms]
         observation = observation_of(headers, self.run.settings.prog_id)
+        observation = replace(observation, part=arm or "MERGED")
         counts = added_counts(
             [self._moved(piece) for one in arms for piece in _counts(one)], self.edges_nm
         )
@@ -236,6 +237,9 @@ class Merging:
                 self.run.warning(f"{arm.name}: orders without a value are left out: {orders}")
             if arm.response is None:
                 self.run.warning(f"{arm.name}: no RESP_TAB: counts are delivered, not flux")
+            elif arm.response.binning and arm.response.binning != arm.binning:
+                text = f"response of binning {arm.response.binning} used for {arm.binning}"
+                self.run.info(f"{arm.name}: {text}: it is per nm and holds for both")
             if arm.telluric is None:
                 self.run.info(f"{arm.name}: no TELLURIC_TAB: telluric lines are not corrected")
         difference = middle_difference_s(self.arms)

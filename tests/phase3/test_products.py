@@ -209,3 +209,4 @@ def test_limiting_magnitude_is_that_of_a_profile_fit():
 def test_titles_differ_between_observations():
     other = make_observation(mjd_start=60716.0)
     assert make_observation().title != other.title
+    assert make_observation(part="VIS").title != make_observation(part="NIR").title
