@@ -159,22 +159,29 @@ def fit(
     return SplineFit(coef.reshape(right.shape), covariance)
 
 
-def evaluate(matrix: Array32, coef: Array) -> Array32:
-    """Value at the packed pixels, shape (intervals, capacity)."""
-    return (matrix @ _windows(coef).astype(np.float32)[..., None])[..., 0]
+def contributions(packing: Packing, functions: Array32, coef: Array) -> Array32:
+    """Value at the packed pixels by function, shape (intervals, capacity, functions)."""
+    intervals = len(packing.place)
+    windows = np.stack([coef[k : k + intervals] for k in range(SPLINES)], axis=1)
+    return (packing.splines @ windows.astype(np.float32)) * functions
 
 
-def variance(matrix: Array32, covariance: Array) -> Array32:
-    """Variance of the value at the packed pixels, shape (intervals, capacity)."""
-    return ((matrix @ covariance.astype(np.float32)) * matrix).sum(axis=-1)
+def variance(matrix: Array32, covariance: Array, functions: int, first: int) -> Array32:
+    """Variance of the sum of the first functions at the packed pixels, (intervals, capacity).
 
-
-def _windows(coef: Array) -> Array:
-    """Unknowns of each interval, shape (intervals, 4 * functions)."""
-    intervals = len(coef) - SPLINES + 1
-    return np.stack([coef[k : k + intervals] for k in range(SPLINES)], axis=1).reshape(
-        intervals, -1
-    )
+    Parameters
+    ----------
+    matrix : ndarray, shape (intervals, capacity, 4 * functions)
+        See `design`.
+    covariance : ndarray
+        As of `SplineFit`.
+    functions, first : int
+        Number of all functions, and of those that count.
+    """
+    chosen = np.flatnonzero(np.arange(SPLINES * functions) % functions < first)
+    part = matrix if first == functions else matrix[..., chosen]
+    inner = covariance[:, chosen[:, None], chosen].astype(np.float32)
+    return np.einsum("ncp,ncp->nc", part @ inner, part)
 
 
 def _summed(parts: Array, functions: int) -> Array:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import percentile_filter, uniform_filter1d
 
 from soxs_recipes.algorithms.frame import DetectorFrame
-from soxs_recipes.algorithms.sky_model import SkySpectrum
+from soxs_recipes.algorithms.sky_fit import SkySpectrum
 from soxs_recipes.algorithms.sky_objects import at_one_wavelength, medians
 from soxs_recipes.algorithms.slit_strips import SlitStrip
 

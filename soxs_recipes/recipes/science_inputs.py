@@ -137,7 +137,7 @@ SKY_QC = (
     Qc("FLEXURE Y ERR", "px", "its standard error"),
     Qc("FLEXURE LINES", "", "sky lines it rests on", int),
     Qc("N OBJECTS", "", "objects found in the slit", int),
-    Qc("OBJECT SLIT", "arcsec", "slit position of the brightest"),
+    Qc("OBJECT SLIT", "arcsec", "position of the brightest"),
     Qc("OBJECT FWHM", "arcsec", "its FWHM at 1000 nm"),
     Qc("CRH FRAC", "", "pixels struck by cosmic rays"),
     *TEMPERATURES,

@@ -12,7 +12,8 @@ from soxs_recipes.algorithms.flexure import Flexure, sky_flexure
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
-from soxs_recipes.algorithms.sky_model import SkyModel, SkySettings, fit_sky, given_sky
+from soxs_recipes.algorithms.sky_fit import SkySettings
+from soxs_recipes.algorithms.sky_model import SkyModel, fit_sky, given_sky
 from soxs_recipes.algorithms.sky_transfer import transferred_sky, weights_in_time
 from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
 from soxs_recipes.errors import MissingInputError, SettingMismatchError

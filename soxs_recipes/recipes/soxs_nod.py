@@ -56,7 +56,7 @@ resampled: the extraction combines positions.
     inputs=(*EXPOSURES.values(), *TOLD.values(), *SKY_CALIBRATIONS),
     products=SKY_PRODUCTS,
     parameters=(SKY, *SKY_PARAMETERS),
-    qc=(*SKY_QC, Qc("NOD THROW", "arcsec", "distance of the mean positions A and B")),
+    qc=(*SKY_QC, Qc("NOD THROW", "arcsec", "distance of A and B")),
     example=(
         ("OBJECT_NOD_NIR", 2),
         ("DISP_TAB_2D_NIR", 1),

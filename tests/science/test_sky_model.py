@@ -5,7 +5,8 @@ import pytest
 
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.robust import mad_sd
-from soxs_recipes.algorithms.sky_model import SkySettings, fit_sky
+from soxs_recipes.algorithms.sky_fit import SkySettings
+from soxs_recipes.algorithms.sky_model import fit_sky
 from tests.science.conftest import NOISE
 
 

@@ -1,0 +1,265 @@
+"""One fit of the sky of an order, with the weights that lead to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxs_recipes.algorithms import sky_spline
+from soxs_recipes.algorithms.sky_factors import Factors
+from soxs_recipes.algorithms.sky_objects import SlitObject
+from soxs_recipes.algorithms.slit_strips import SlitStrip
+
+Array32 = NDArray[np.float32]
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SKY_FUNCTIONS = 2
+"""The sky is even, and sloped, along the slit."""
+
+_CAUCHY = 3.0
+# Before the first fit, the level of a wavelength is known to this share of itself and of its step
+# to the next pixel.
+_LEVEL_SHARE, _STEP_SHARE = 0.1, 0.5
+_SLIT_SCALE_ARCSEC = 6.0
+
+
+@dataclass(frozen=True)
+class SkySettings:
+    """How the sky is fitted.
+
+    Attributes
+    ----------
+    photon_factor : float
+        Variance per electron of light in the frame; 0 keeps the variance of every pixel.
+    faint_below_e : float
+        Signal below which the frame's variance was taken from the surroundings of a pixel.
+    expected_arcsec : float
+        Slit position at which the target should be; NaN if unknown.
+    knot_px : float
+        Distance of knots along dispersion.
+    object_error : float
+        Share of an object's light in a pixel that its profile may misplace.
+    kappa : float
+        Pixels further than this from the model, in sigma, are left out.
+    least_snr : float
+        Significance from which a peak along the slit is an object.
+    most_objects : int
+        Largest number of objects.
+    signed : bool
+        Whether objects may be negative, as in the difference of two exposures.
+    """
+
+    photon_factor: float = 1.0
+    faint_below_e: float = 0.0
+    expected_arcsec: float = float("nan")
+    knot_px: float = 0.7
+    object_error: float = 0.05
+    kappa: float = 5.0
+    least_snr: float = 6.0
+    most_objects: int = 3
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class SkySpectrum:
+    """Sky of one order, for places where it was not fitted.
+
+    Attributes
+    ----------
+    first, step : float
+        First knot and distance of knots along dispersion, px.
+    coef : ndarray, shape (knots, 2)
+        Splines of the even sky and of its slope along the slit.
+    illumination : Factors
+        Illumination along the slit.
+    """
+
+    first: float
+    step: float
+    coef: NDArray[np.float64]
+    illumination: Factors
+
+    def at(self, strip: SlitStrip) -> Array32:
+        """Electrons in the pixels of a strip."""
+        slope = strip.slit_arcsec / np.float32(_SLIT_SCALE_ARCSEC)
+        even, tilted = np.moveaxis(
+            sky_spline.curves(self.coef, self.first, self.step, strip.column), -1, 0
+        )
+        return (even + tilted * slope) * strip.area * self.illumination.at(strip.slit_arcsec)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Functions of the slit position at packed pixels, and their products with B-splines."""
+
+    functions: Array32
+    matrix: Array32
+
+    @property
+    def count(self) -> int:
+        """Number of functions."""
+        return self.functions.shape[-1]
+
+
+@dataclass(frozen=True)
+class PackedOrder:
+    """Pixels of one order, packed for the fit; planes of shape (intervals, capacity).
+
+    Attributes
+    ----------
+    place : ndarray of int
+        Place of each pixel in the flattened frame.
+    packing : Packing
+        Which of them there are, and their B-splines.
+    flux, base, measured : ndarray
+        Electrons, variance without photon noise of light, and variance as measured.
+    good : ndarray of bool
+        Pixels to fit.
+    slit, area : ndarray
+        Slit position, and size in px times arcsec.
+    shapes, distances : tuple of ndarray
+        Of each object its profile, and the distance from it in its FWHM.
+    """
+
+    place: NDArray[np.int_]
+    packing: sky_spline.Packing
+    flux: Array32
+    base: Array32
+    measured: Array32
+    good: Mask
+    slit: Array32
+    area: Array32
+    shapes: tuple[Array32, ...] = ()
+    distances: tuple[Array32, ...] = ()
+
+    def basis(self, lit: Factors) -> Basis:
+        """Electrons per pixel of sky (even, sloped) and of each object."""
+        even = self.area * lit.at(self.slit) * self.packing.filled
+        area = self.area * self.packing.filled
+        parts = [even, even * self.slit / np.float32(_SLIT_SCALE_ARCSEC)]
+        functions = np.stack([*parts, *(area * shape for shape in self.shapes)], axis=-1)
+        return Basis(functions, sky_spline.design(self.packing, functions))
+
+
+@dataclass(frozen=True)
+class FitState:
+    """What a fit leaves for the next; planes of shape (intervals, capacity).
+
+    Attributes
+    ----------
+    sky, objects : ndarray, tuple of ndarray
+        Model of the sky and of each object, electrons.
+    variance, weight : ndarray
+        Variance of the pixels, and their weights in the next fit.
+    model_variance : tuple of ndarray
+        After the last fit, variance of the sky, and of sky and objects together.
+    spectrum : SkySpectrum or None
+        After the last fit, the sky.
+    """
+
+    sky: Array32
+    objects: tuple[Array32, ...]
+    variance: Array32
+    weight: Array32
+    model_variance: tuple[Array32, ...] = ()
+    spectrum: SkySpectrum | None = None
+
+
+def pack_order(
+    strip: SlitStrip,
+    planes: tuple[Image, Image, Image, Mask],
+    objects: Sequence[SlitObject],
+    settings: SkySettings,
+) -> PackedOrder:
+    """Pack the pixels of an order; `planes` are flux, base variance, variance and good pixels."""
+    inside = np.flatnonzero(strip.inside)
+    packing = sky_spline.pack(strip.column.reshape(-1)[inside], settings.knot_px)
+    local = inside[packing.place]
+    place = strip.index.reshape(-1)[local]
+    flux, base, measured, good = (plane.reshape(-1)[place] for plane in planes)
+    known = measured > 0
+    good &= packing.filled & known
+    base, measured = (np.where(known, plane, np.float32(1)) for plane in (base, measured))
+    grid = strip.wave_nm, strip.slit_arcsec
+    return PackedOrder(
+        place,
+        packing,
+        np.where(good, flux, np.float32(0)),
+        base,
+        measured,
+        good,
+        strip.slit_arcsec.reshape(-1)[local],
+        strip.area.reshape(-1)[local],
+        tuple(one.profile(*grid).reshape(-1)[local] for one in objects),
+        tuple(one.distance(*grid).reshape(-1)[local] for one in objects),
+    )
+
+
+def first_state(order: PackedOrder, strip: SlitStrip, level: Array32) -> FitState:
+    """First weights: pixels far from the median of their wavelength count little."""
+    at = strip.column.reshape(-1)[np.flatnonzero(strip.inside)[order.packing.place]]
+    pixel = np.arange(len(level), dtype=np.float32)
+    sky = np.interp(at, pixel, level).astype(np.float32) * order.area
+    step = np.interp(at, pixel, np.abs(np.gradient(level))).astype(np.float32) * order.area
+    tolerance = (_LEVEL_SHARE * sky) ** 2 + (_STEP_SHARE * step) ** 2
+    weight = _soft(order.flux - sky, order.measured + tolerance) / order.measured
+    return FitState(sky, (), order.measured, _usable(weight, order.good))
+
+
+def refit(order: PackedOrder, state: FitState, basis: Basis, settings: SkySettings) -> FitState:
+    """Fit with the weights of the last state, and find those for the next."""
+    fit = sky_spline.fit(basis.matrix, order.flux, state.weight, basis.count)
+    sky, objects, light = _parts(order, basis, fit.coef)
+    variance = _pixel_variance(order, sky + light, light, settings)
+    allowed = variance + (np.float32(settings.object_error) * light) ** 2
+    near = (order.flux - sky - light) ** 2 < np.float32(settings.kappa**2) * allowed
+    return FitState(sky, objects, variance, _usable(near / allowed, order.good))
+
+
+def last_fit(order: PackedOrder, state: FitState, lit: Factors, settings: SkySettings) -> FitState:
+    """Fit with the weights of the last state and the illumination, errors included."""
+    basis = order.basis(lit)
+    count = basis.count
+    fit = sky_spline.fit(basis.matrix, order.flux, state.weight, count, errors=True)
+    sky, objects, light = _parts(order, basis, fit.coef)
+    variance = _pixel_variance(order, sky + light, light, settings)
+    of_sky = sky_spline.variance(basis.matrix, fit.covariance, count, SKY_FUNCTIONS)
+    of_all = of_sky
+    if objects:
+        of_all = sky_spline.variance(basis.matrix, fit.covariance, count, count)
+    coef = fit.coef[:, :SKY_FUNCTIONS]
+    spectrum = SkySpectrum(order.packing.first, settings.knot_px, coef, lit)
+    return FitState(sky, objects, variance, state.weight, (of_sky, of_all), spectrum)
+
+
+def _parts(
+    order: PackedOrder, basis: Basis, coef: NDArray[np.float64]
+) -> tuple[Array32, tuple[Array32, ...], Array32]:
+    """Sky, each object, and all objects together."""
+    parts = np.moveaxis(sky_spline.contributions(order.packing, basis.functions, coef), -1, 0)
+    objects = tuple(parts[SKY_FUNCTIONS:])
+    light = parts[SKY_FUNCTIONS:].sum(axis=0)
+    return parts[:SKY_FUNCTIONS].sum(axis=0), objects, light
+
+
+def _pixel_variance(
+    order: PackedOrder, total: Array32, objects: Array32, settings: SkySettings
+) -> Array32:
+    """Variance with the photon noise of the model; of the pixel itself where objects are bright."""
+    factor = np.float32(settings.photon_factor)
+    modelled = order.base + factor * np.maximum(total, 0)
+    bright = (np.float32(settings.object_error) * objects) ** 2 > modelled
+    return np.where(bright, order.measured, modelled)
+
+
+def _soft(residual: Array32, variance: Array32) -> Array32:
+    """Cauchy's weights."""
+    return 1 / (1 + residual**2 / (np.float32(_CAUCHY**2) * variance))
+
+
+def _usable(weight: Array32, good: Mask) -> Array32:
+    return np.where(good & np.isfinite(weight), weight, np.float32(0))
