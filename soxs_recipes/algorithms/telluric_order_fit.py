@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.blaze_splines import cubic_splines
 from soxs_recipes.algorithms.telluric_order import (
+    WATER_COLUMN,
     Absorption,
     Expectations,
     OrderModel,
@@ -24,7 +25,13 @@ Array = NDArray[np.float64]
 
 _WORSE_BY = 9.0
 _LEAST_GAIN, _RIDGE = 0.01, 1e-10
-_BOUNDS = {"ln_sd": (-0.9, 2.0), "wing": (0.0, 0.3), "shift_px": (-2.0, 2.0)}
+_BOUNDS = {
+    WATER_COLUMN: (-4.0, 4.5),
+    "ln_sd": (-0.9, 2.0),
+    "wing": (0.0, 0.3),
+    "shift_px": (-2.0, 2.0),
+}
+_STRENGTH_BOUNDS = (-1.5, 1.5)
 
 
 @dataclass(frozen=True)
@@ -286,5 +293,5 @@ def _solved(normal: Array, right: Array) -> Array:
 
 
 def _bounded(names: list[str], theta: Array) -> Array:
-    bounds = [_BOUNDS.get(name, (-np.inf, np.inf)) for name in names]
+    bounds = [_BOUNDS.get(name, _STRENGTH_BOUNDS) for name in names]
     return np.clip(theta, *np.array(bounds).T)
