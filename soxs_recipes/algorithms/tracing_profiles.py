@@ -62,18 +62,15 @@ def spot(offset: Array, p: Array) -> tuple[Array, Array]:
     Returns the profile and its derivatives, shape (..., 4).
     """
     flux, centre, sd, background = (p[:, None, k] for k in range(4))
-    low, high = (offset - 0.5 - centre) / sd, (offset + 0.5 - centre) / sd
+    low = (offset - (0.5 + centre)) / sd
+    high = low + 1 / sd
     share = ndtr(high) - ndtr(low)
     at_low, at_high = _density(low), _density(high)
-    slope = np.stack(
-        [
-            share,
-            flux * (at_low - at_high) / sd,
-            flux * (low * at_low - high * at_high) / sd,
-            np.ones_like(share),
-        ],
-        axis=-1,
-    )
+    slope = np.empty((*share.shape, 4))
+    slope[..., 0] = share
+    slope[..., 1] = (at_low - at_high) * (flux / sd)
+    slope[..., 2] = (low * at_low - high * at_high) * (flux / sd)
+    slope[..., 3] = 1.0
     return flux * share + background, slope
 
 
