@@ -159,7 +159,7 @@ centre). A saturated standard is refused.
         Qc("RESP DRIFT B", "nm-1", "its slope with wavelength"),
         *TEMPERATURES,
     ),
-    example=(("FLUX_SPECTRUM_ORDERS_VIS", 1),),
+    example=(("FLUX_SPECTRUM_ORDERS_NIR", 1),),
 )
 
 WIDE_SLIT = "SLIT5.0"

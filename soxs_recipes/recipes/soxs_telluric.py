@@ -130,7 +130,7 @@ Orders whose data speak against absorption are left as they are. Deep bands are 
         Qc("TELL FLAGGED", "%", "bins flagged as too deep"),
         *TEMPERATURES,
     ),
-    example=(("SCI_SPECTRUM_ORDERS_VIS", 1), ("FLUX_SPECTRUM_ORDERS_VIS", 1)),
+    example=(("SCI_SPECTRUM_ORDERS_NIR", 1), ("FLUX_SPECTRUM_ORDERS_NIR", 1)),
 )
 
 
