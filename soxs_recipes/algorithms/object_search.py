@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.ndimage import binary_erosion, gaussian_filter1d, maximum_filter1d
 
 from soxs_recipes.algorithms.beam_pixels import OrderPixels
-from soxs_recipes.algorithms.robust import mad_sd, median
+from soxs_recipes.algorithms.robust import mad_sd
 
 Array = NDArray[np.float64]
 
@@ -23,6 +23,7 @@ _CHUNK_BINS = 128
 _LEAST_PROMINENCE = 0.3
 _LEAST_SHARE = 0.01
 EXTENDED_ARCSEC = 3.0
+_EDGE_STEPS = 3
 # Around images of the other sign nothing is looked for.
 _OTHER_SIGN_ARCSEC = 2.0
 
@@ -133,7 +134,7 @@ def find_objects(profile: StackedProfile, detection_sigma: float) -> list[SlitOb
     if not seen.any():
         return []
     width = _TYPICAL_FWHM_ARCSEC / 2.3548 / STEP_ARCSEC
-    base = _base(profile.flux[seen])
+    base = _base(profile.flux[seen], profile.error[seen])
     light = np.where(seen, profile.flux - base, 0.0)
     smooth = gaussian_filter1d(light, width, mode="constant")
     norm = gaussian_filter1d(seen.astype(float), width, mode="constant")
@@ -141,7 +142,9 @@ def find_objects(profile: StackedProfile, detection_sigma: float) -> list[SlitOb
     # Neighbouring steps share pixels and, in all orders at once, errors of the sky.
     noise = _smooth_noise(profile, seen, width, smooth)
     reach = max(3, round(_TYPICAL_FWHM_ARCSEC / 2 / STEP_ARCSEC))
-    peaks = np.flatnonzero((smooth == maximum_filter1d(smooth, 2 * reach + 1)) & seen)
+    # What still rises at the end of what is seen is the wing of something beyond it.
+    inside = binary_erosion(seen, iterations=_EDGE_STEPS)
+    peaks = np.flatnonzero((smooth == maximum_filter1d(smooth, 2 * reach + 1)) & inside)
     peaks = peaks[smooth[peaks] > detection_sigma * noise[peaks]]
     peaks = [k for k in peaks[np.argsort(-smooth[peaks])] if _stands_out(smooth, k, noise[k])]
     bright = [k for k in peaks if smooth[k] > _LEAST_SHARE * smooth[peaks[0]]]
@@ -161,9 +164,9 @@ def _capped(pixels: OrderPixels) -> NDArray:
     return capped
 
 
-def _base(flux: Array) -> float:
-    """Level beside objects: the lower half of the profile has it in its middle."""
-    return float(median(np.sort(flux)[: max(3, len(flux) // 2)]))
+def _base(flux: Array, error: Array) -> float:
+    """Level beside objects: the first quartile is below it by what noise makes it."""
+    return float(np.quantile(flux, 0.25) + 0.6745 * np.median(error))
 
 
 def _smooth_noise(
