@@ -267,6 +267,8 @@ class Qc:
         float, int, str or bool.
     arms : tuple of str
         Arms in which it is measured; empty means all of the recipe's.
+    optional : bool
+        Whether some sets of frames have nothing to measure it with.
     """
 
     name: str
@@ -274,6 +276,7 @@ class Qc:
     help: str
     kind: type = float
     arms: tuple[str, ...] = ()
+    optional: bool = False
 
     @property
     def comment(self) -> str:

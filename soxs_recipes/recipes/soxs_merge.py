@@ -75,16 +75,16 @@ products have the form of ESO's science data products.
     qc=(
         Qc("SNR MEDIAN", "", "median signal-to-noise per bin"),
         Qc("COVAR FACTOR", "", "variance of sums of 20 bins over sum of variances"),
-        Qc("ARM RATIO", "", "VIS over NIR where they overlap, untied"),
-        Qc("ARM RATIO ERR", "", "its random error"),
-        Qc("ARM SCALE", "", "factor that NIR was multiplied by"),
-        Qc("FLUX SCALE", "", "factor to the absolute scale"),
-        Qc("FLUX SCALE ERR", "", "its relative error"),
+        Qc("ARM RATIO", "", "VIS over NIR where they overlap, untied", optional=True),
+        Qc("ARM RATIO ERR", "", "its random error", optional=True),
+        Qc("ARM SCALE", "", "factor that NIR was multiplied by", optional=True),
+        Qc("FLUX SCALE", "", "factor to the absolute scale", optional=True),
+        Qc("FLUX SCALE ERR", "", "its relative error", optional=True),
         Qc("BARY VEL", "km/s", "to be added to velocities"),
-        Qc("ARM MID DIFF", "s", "middle of NIR minus middle of VIS"),
+        Qc("ARM MID DIFF", "s", "middle of NIR minus middle of VIS", optional=True),
         Qc("N ORDERS", "", "orders with values", int),
     ),
-    example=(("SCI_SPECTRUM_ORDERS_VIS", 1), ("SCI_SPECTRUM_ORDERS_NIR", 1)),
+    example=(("SCI_SPECTRUM_ORDERS_NIR", 1),),
     joint=True,
 )
 
