@@ -31,6 +31,7 @@ _TAPS = 4
 _DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
 # Information is never taken as less than this part of its mean over so many bins around.
 _LEAST_SHARE, _SHARE_BINS = 1e-3, 101
+_TINY = 1e-9
 # Bins beyond which two bins are independent.
 _REACH = 20
 
@@ -151,9 +152,12 @@ def normal_with_penalty(normal: Array, strength: float) -> Array:
     information = normal[0] / np.mean(np.square(AT_KNOT)) / 3
     floor = _LEAST_SHARE * uniform_filter1d(information, _SHARE_BINS, mode="nearest")
     local = np.maximum(minimum_filter1d(information, len(_DIFFERENCE)), floor)
-    local = np.maximum(local, 1e-12 * local.max(initial=1e-300))[2:-2] * strength
+    # Where there is no pixel at all the spectrum is to be 0 and not undefined.
+    least = _TINY * (information.max() or 1.0)
+    local = np.maximum(local, least)[2:-2] * strength
     matrix = np.zeros((len(_DIFFERENCE), normal.shape[1]))
     matrix[:_TAPS] = normal
+    matrix[0] += least
     for distance in range(len(_DIFFERENCE)):
         for k in range(len(_DIFFERENCE) - distance):
             product = _DIFFERENCE[k] * _DIFFERENCE[k + distance]

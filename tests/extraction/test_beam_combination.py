@@ -1,0 +1,78 @@
+"""Beams combined: levels, weights, variances, bins that one of them lacks."""
+
+import numpy as np
+import pytest
+
+from soxs_recipes.algorithms.beam_combination import BeamSpectra, combine_beams
+from soxs_recipes.algorithms.extraction import OrderSpectrum
+from soxs_recipes.algorithms.quality import Quality
+
+BINS = 400
+TRUTH = 200 + 100 * np.sin(np.arange(BINS) / 30)
+
+
+def beam(rng, level=1.0, sigma=20.0, exptime_s=100.0, truth=TRUTH):
+    sigma = np.broadcast_to(sigma, BINS)
+    scale = exptime_s / 100.0
+    flux = truth * level * scale + rng.normal(0, sigma)
+    nothing = np.zeros(BINS)
+    spectrum = OrderSpectrum(
+        flux, sigma**2, flux, 2 * sigma**2, nothing + 50 * scale, nothing,
+        np.zeros(BINS, "u2"), 1.0, 0.0,
+    )  # fmt: skip
+    return BeamSpectra({12: spectrum}, exptime_s)
+
+
+def test_one_beam_is_itself():
+    one = beam(np.random.default_rng(1))
+    orders, levels = combine_beams([one])
+    assert orders[12] is one.orders[12] and levels.tolist() == [1.0]
+
+
+def test_levels_and_exposure_times_are_allowed_for():
+    rng = np.random.default_rng(2)
+    runs = []
+    for _ in range(200):
+        beams = [beam(rng, 1.2), beam(rng, 0.8, 30.0), beam(rng, 1.0, 40.0, 200.0)]
+        orders, levels = combine_beams(beams)
+        runs.append(orders[12])
+    assert levels == pytest.approx([1.2, 0.8, 1.0], abs=0.05)
+    mean = TRUTH * 400 / 300
+    pull = np.array([(run.flux - mean) / np.sqrt(run.variance) for run in runs])
+    assert abs(pull.mean()) < 0.05
+    assert pull.std() == pytest.approx(1, abs=0.05)
+    assert np.median(runs[0].sky) == pytest.approx(50 * 400 / 300, rel=1e-6)
+
+
+def test_weights_are_inverse_variances_and_bend_nothing():
+    """A beam that is bad in half of the order, and of another level, leaves no step."""
+    rng = np.random.default_rng(3)
+    sigma = np.where(np.arange(BINS) < 200, 2.0, 50.0)
+    flat = np.full(BINS, 300.0)
+    orders, _ = combine_beams([beam(rng, 1.1, sigma, truth=flat), beam(rng, 0.9, 2.0, truth=flat)])
+    halves = orders[12].flux[:180].mean(), orders[12].flux[220:].mean()
+    assert halves[0] == pytest.approx(halves[1], rel=3e-3)
+    best = 1 / (1.1**2 / sigma**2 + 0.9**2 / 2.0**2)
+    assert np.median(orders[12].variance / best) < 1.1
+
+
+def test_faint_beams_are_not_compared():
+    rng = np.random.default_rng(4)
+    faint = np.full(BINS, 0.5)
+    _, levels = combine_beams([beam(rng, 1.0, 20.0, truth=faint) for _ in range(2)])
+    assert levels.tolist() == [1.0, 1.0]
+
+
+def test_bins_without_data_in_one_beam_come_from_the_other():
+    rng = np.random.default_rng(5)
+    beams = [beam(rng, sigma=1.0), beam(rng, sigma=1.0)]
+    for spectrum in (beams[0].orders[12], beams[1].orders[12]):
+        spectrum.quality[100] = int(Quality.NO_DATA)
+    beams[0].orders[12].quality[50] = int(Quality.NO_DATA)
+    beams[0].orders[12].flux[50] = -1e6
+    orders, _ = combine_beams(beams)
+    assert orders[12].quality[50] == 0
+    assert orders[12].flux[50] == pytest.approx(TRUTH[50], abs=6)
+    assert orders[12].variance[50] == pytest.approx(1, rel=0.2)
+    assert orders[12].quality[100] == int(Quality.NO_DATA)
+    assert orders[12].variance[200] == pytest.approx(0.5, rel=0.1)
