@@ -44,7 +44,7 @@ class MatchSettings:
     rotation_deg: float = 5.0
     scale_error: float = 0.015
     tolerance_arcsec: float = 1.2
-    stars: tuple[int, ...] = (12, 22, 36)
+    stars: tuple[int, ...] = (12, 20, 30)
     chance: float = 1e-3
 
 

@@ -47,6 +47,8 @@ _LEAST_SN, _LARGEST_ERROR = 20.0, 0.05
 _ANY_ROTATION_DEG = 90.0
 # Error of a nightly zero point: standard's spectrum, filter curve, extinction.
 _NIGHTLY_ERROR_MAG = 0.03
+# Distances from the header's position within which the standard is looked for.
+_STANDARD_ARCSEC, _UNSOLVED_ARCSEC = 5.0, 15.0
 _J2000_MJD, _DAYS_PER_YEAR = 51544.5, 365.25
 
 
@@ -258,7 +260,7 @@ def nightly_zero_point(
     None, with a warning, where the star is not known, not seen or saturated.
     """
     magnitude = _standard_magnitude(image, system)
-    row = target_row(image, solved.field.plate, run.settings.target_radius)
+    row = _standard_row(image, solved)
     if magnitude is None or row is None:
         run.warning(f"{image.file.path.name} shows no flux standard that can be measured")
         return None
@@ -283,6 +285,16 @@ def target_row(image: CameraImage, plate: Plate, radius_arcsec: float) -> int | 
     distance = np.hypot(stars.x - x, stars.y - y) * plate.scale_arcsec
     nearest = int(np.argmin(distance))
     return nearest if distance[nearest] <= radius_arcsec else None
+
+
+def _standard_row(image: CameraImage, solved: Solved) -> int | None:
+    """Brightest star about the position in the header: a flux standard outshines the others."""
+    stars, plate = image.stars.stars, solved.field.plate
+    x, y = plate.pixel(*pointing_of(image.file))
+    distance = np.hypot(stars.x - x, stars.y - y) * plate.scale_arcsec
+    reach = _STANDARD_ARCSEC if solved.field.is_solved else _UNSOLVED_ARCSEC
+    near = np.flatnonzero(distance <= reach)
+    return int(near[np.argmax(stars.flux[near])]) if len(near) else None
 
 
 def _expected_plate(run: Run, file: InputFrame) -> tuple[Plate, bool]:

@@ -63,7 +63,7 @@ class Field:
 
     @property
     def header(self):
-        return fits.getheader(self.path)
+        return fits.getheader(self.path, 1)
 
     @property
     def plate(self):
