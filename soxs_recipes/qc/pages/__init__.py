@@ -7,14 +7,23 @@ from importlib import import_module
 from pathlib import Path
 
 PAGES = {
-    "soxs_img_mflat": "detector.stack_page",
     "soxs_astro_phot": "camera.chart_page",
+    "soxs_disp_solution": "solutions.centre_page",
+    "soxs_extract": "science.extraction_page",
+    "soxs_img_mflat": "detector.stack_page",
+    "soxs_line_check": "slit.line_check_page",
+    "soxs_lingain": "detector.response_page",
     "soxs_mbias": "detector.stack_page",
     "soxs_mdark": "detector.stack_page",
-    "soxs_lingain": "detector.response_page",
-    "soxs_disp_solution": "solutions.centre_page",
+    "soxs_nod": "science.sky_page",
+    "soxs_offset": "science.sky_page",
     "soxs_order_centres": "orders.centres_page",
+    "soxs_response": "calibrated.response_page",
+    "soxs_spatial_solution": "slit.map_page",
     "soxs_spec_mflat": "orders.flat_page",
+    "soxs_stare": "science.sky_page",
+    "soxs_straighten": "slit.straightened_page",
+    "soxs_telluric": "calibrated.telluric_page",
 }
 """Module and function that draws the page of each recipe."""
 
