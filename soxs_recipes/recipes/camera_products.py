@@ -348,9 +348,5 @@ def _target_limit(image: CameraImage, calibrated: Calibrated, number: int) -> Ta
 
 
 def _without_nan(cards: Mapping[str, Any]) -> dict[str, Any]:
-    """Cards that have a value: a header holds no NaN."""
-    return {
-        name: card
-        for name, card in cards.items()
-        if card is not None and card[0] is not None and card[0] == card[0]
-    }
+    """Cards that have a value, for a header holds no NaN, and those to be taken out (None)."""
+    return {name: card for name, card in cards.items() if card is None or card[0] == card[0]}
