@@ -12,7 +12,7 @@ from soxs_recipes.algorithms.flexure import Flexure, sky_flexure
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
-from soxs_recipes.algorithms.sky_fit import SkySettings
+from soxs_recipes.algorithms.sky_fit import SkySettings, SkySpectrum
 from soxs_recipes.algorithms.sky_model import SkyModel, fit_sky, given_sky
 from soxs_recipes.algorithms.sky_transfer import transferred_sky, weights_in_time
 from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
@@ -106,6 +106,32 @@ class SkyExposure:
     strips: tuple[SlitStrip, ...]
     beams: tuple[tuple[int, float], ...]
     mjd_mid: float
+
+
+@dataclass(frozen=True)
+class SkyBeside:
+    """Sky beside the target.
+
+    Attributes
+    ----------
+    mjd_mid, exptime_s : float
+        Middle of the exposure, and the time in which its electrons came.
+    spectra : tuple of SkySpectrum
+        Sky by order.
+    variance : ndarray
+        Variance of its model in the pixels of the frame.
+    """
+
+    mjd_mid: float
+    exptime_s: float
+    spectra: tuple[SkySpectrum, ...]
+    variance: np.ndarray
+
+    @classmethod
+    def fitted(cls, run: Run, exposure: SkyExposure) -> SkyBeside:
+        """Fit the sky of an exposure without a target."""
+        model = fitted_sky(run, exposure, float("nan"))
+        return cls(exposure.mjd_mid, exposure.exptime_s, model.spectra, model.variance)
 
 
 def observed(run: Run, inputs: Mapping[str, Sequence[Input]]) -> tuple[str, tuple[InputFrame, ...]]:
@@ -267,10 +293,7 @@ def _settings(run: Run, exposure: SkyExposure, expected_arcsec: float) -> SkySet
 
 
 def sky_from_others(
-    run: Run,
-    exposure: SkyExposure,
-    others: Sequence[tuple[SkyExposure, SkyModel]],
-    fit_rest: bool,
+    run: Run, exposure: SkyExposure, others: Sequence[SkyBeside], fit_rest: bool
 ) -> SkyModel:
     """Sky of an exposure from that of others, interpolated in time, its lines scaled.
 
@@ -280,25 +303,24 @@ def sky_from_others(
         Its settings are used.
     exposure : SkyExposure
         Exposure on target.
-    others : sequence of (SkyExposure, SkyModel)
-        Exposures of the sky and what was fitted in them.
+    others : sequence of SkyBeside
+        What was fitted in exposures of the sky.
     fit_rest : bool
         Whether what the others leave is fitted in the exposure.
     """
-    weights = weights_in_time(exposure.mjd_mid, [other.mjd_mid for other, _ in others])
+    weights = weights_in_time(exposure.mjd_mid, [other.mjd_mid for other in others])
     scaled = [
         weight * exposure.exptime_s / other.exptime_s
-        for weight, (other, _) in zip(weights, others, strict=True)
+        for weight, other in zip(weights, others, strict=True)
     ]
-    spectra = [model.spectra for _, model in others]
+    spectra = [other.spectra for other in others]
     sky = transferred_sky(exposure.frame, exposure.strips, spectra, scaled)
-    expected = exposure.beams[0][1]
-    settings = _settings(run, exposure, expected)
+    settings = _settings(run, exposure, exposure.beams[0][1])
     if fit_rest:
         return fit_sky(exposure.frame, exposure.strips, settings, known=sky)
     variance = sum(
-        np.float32(share**2) * model.variance
-        for share, (_, model) in zip(scaled, others, strict=True)
+        np.float32(share**2) * other.variance
+        for share, other in zip(scaled, others, strict=True)
         if share
     )
     return given_sky(exposure.frame, exposure.strips, settings, sky, variance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
@@ -71,7 +71,7 @@ class SoxsNod(SoxsRecipe):
 
     declaration = DECLARATION
 
-    def process(self, run: Run) -> list[Result]:
+    def process(self, run: Run) -> Iterator[Result]:
         """Fit and subtract the sky of every exposure, or of every difference."""
         from soxs_recipes.recipes.sky_exposures import fitted_sky, observed, prepare, read_setup
         from soxs_recipes.recipes.sky_results import sky_results
@@ -82,17 +82,15 @@ class SoxsNod(SoxsRecipe):
         positions = _positions(run, frames, offsets)
         setup = read_setup(run, frames[0])
         pairs = _pairs(run, positions, frames) if run.settings.sky == "difference" else []
-        cards = {"NOD THROW": _throw(positions, offsets)}
-        results: list[Result] = []
+        throw = {"NOD THROW": _throw(positions, offsets)}
         for pair in pairs:
             exposure = _difference(run, setup, [frames[k] for k in pair])
-            results += sky_results(role, exposure, fitted_sky(run, exposure), qc=cards)
+            yield from sky_results(role, exposure, fitted_sky(run, exposure), qc=throw)
         paired = {k for pair in pairs for k in pair}
         for number, frame in enumerate(frames):
             if number not in paired:
                 exposure = prepare(run, setup, frame)
-                results += sky_results(role, exposure, fitted_sky(run, exposure), qc=cards)
-        return results
+                yield from sky_results(role, exposure, fitted_sky(run, exposure), qc=throw)
 
 
 def _positions(

@@ -20,7 +20,7 @@ from soxs_recipes.recipes.science_inputs import (
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.sky_model import SkyModel
     from soxs_recipes.recipes.frames import InputFrame
-    from soxs_recipes.recipes.sky_exposures import Setup, SkyExposure
+    from soxs_recipes.recipes.sky_exposures import SkyBeside, SkyExposure
 
 EXPOSURES = observations("OFFSET", "exposures of the target and of the sky beside it, of one role")
 MAP = Input(
@@ -86,9 +86,9 @@ class SoxsOffset(SoxsRecipe):
 
     declaration = DECLARATION
 
-    def process(self, run: Run) -> list[Result]:
+    def process(self, run: Run) -> Iterator[Result]:
         """Subtract the sky of every exposure on target, or of every position of a map."""
-        from soxs_recipes.recipes.sky_exposures import fitted_sky, observed, prepare, read_setup
+        from soxs_recipes.recipes.sky_exposures import SkyBeside, observed, prepare, read_setup
         from soxs_recipes.recipes.sky_results import sky_results
 
         inputs = {name: (item,) for name, item in EXPOSURES.items()}
@@ -99,17 +99,13 @@ class SoxsOffset(SoxsRecipe):
         skies = [frame for frame, is_on in zip(frames, on, strict=True) if not is_on]
         if run.settings.sky == "model":
             skies = []
-        beside = list(_skies(run, setup, skies))
-        results: list[Result] = []
+        beside = [SkyBeside.fitted(run, prepare(run, setup, frame)) for frame in skies]
         for frame, is_on in zip(frames, on, strict=True):
-            if not is_on:
-                continue
-            exposure = prepare(run, setup, frame)
-            model = _sky(run, exposure, beside) if beside else fitted_sky(run, exposure)
-            cards = _position(frame) if is_map else {}
-            qc = {"N SKY FRAMES": len(skies)}
-            results += sky_results(role, exposure, model, cards, qc)
-        return results
+            if is_on:
+                exposure = prepare(run, setup, frame)
+                cards = _position(frame) if is_map else {}
+                qc = {"N SKY FRAMES": len(beside)}
+                yield from sky_results(role, exposure, _sky(run, exposure, beside), cards, qc)
 
 
 def _on_target(run: Run, frames: Sequence[InputFrame]) -> list[bool]:
@@ -199,21 +195,10 @@ def _position(frame: InputFrame) -> dict[str, object]:
     }
 
 
-def _skies(
-    run: Run, setup: Setup, frames: Sequence[InputFrame]
-) -> Iterator[tuple[SkyExposure, SkyModel]]:
-    """Sky of the exposures beside the target."""
-    from soxs_recipes.recipes.sky_exposures import fitted_sky, prepare
-
-    for frame in frames:
-        exposure = prepare(run, setup, frame)
-        yield exposure, fitted_sky(run, exposure, float("nan"))
-
-
-def _sky(
-    run: Run, exposure: SkyExposure, beside: Sequence[tuple[SkyExposure, SkyModel]]
-) -> SkyModel:
+def _sky(run: Run, exposure: SkyExposure, beside: Sequence[SkyBeside]) -> SkyModel:
     """Sky of an exposure on target from those beside it, with the rest fitted unless told not."""
-    from soxs_recipes.recipes.sky_exposures import sky_from_others
+    from soxs_recipes.recipes.sky_exposures import fitted_sky, sky_from_others
 
+    if not beside:
+        return fitted_sky(run, exposure)
     return sky_from_others(run, exposure, beside, fit_rest=run.settings.sky == "both")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe
 from soxs_recipes.recipes.declarations import Declaration
 from soxs_recipes.recipes.science_inputs import (
@@ -45,15 +47,13 @@ class SoxsStare(SoxsRecipe):
 
     declaration = DECLARATION
 
-    def process(self, run: Run) -> list[Result]:
+    def process(self, run: Run) -> Iterator[Result]:
         """Fit and subtract the sky of every exposure."""
         from soxs_recipes.recipes.sky_exposures import fitted_sky, observed, prepare, read_setup
         from soxs_recipes.recipes.sky_results import sky_results
 
         role, frames = observed(run, {name: (item,) for name, item in EXPOSURES.items()})
         setup = read_setup(run, frames[0])
-        results: list[Result] = []
         for frame in frames:
             exposure = prepare(run, setup, frame)
-            results += sky_results(role, exposure, fitted_sky(run, exposure))
-        return results
+            yield from sky_results(role, exposure, fitted_sky(run, exposure))
