@@ -53,7 +53,6 @@ def sky_results(
         np.where(model.covered, np.uint16(0), np.uint16(Quality.NO_DATA)),
     )
     tables = {"BEAMS": _beams(exposure), "GEOMETRY": _geometry(exposure.flexure)}
-    primary = {"MJD-MID": (exposure.mjd_mid, "middle of the exposure"), **(cards or {})}
     measured = {**sky_quality(exposure, model), **(qc or {})}
     steps = (*exposure.steps, f"sky fitted with {len(model.objects)} object(s) and subtracted")
     contents = ((SKY_SUB[role], {**planes(frame), **tables}), (SKY_MODEL[role], planes(sky)))
@@ -64,7 +63,7 @@ def sky_results(
             measured,
             exposure.exptime_s,
             steps=steps,
-            cards={"": primary},
+            cards={"": cards or {}},
             frames=exposure.source,
         )
         for product, content in contents
