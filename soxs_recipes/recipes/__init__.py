@@ -10,6 +10,7 @@ from soxs_recipes.recipes.soxs_line_check import SoxsLineCheck
 from soxs_recipes.recipes.soxs_lingain import SoxsLingain
 from soxs_recipes.recipes.soxs_mbias import SoxsMbias
 from soxs_recipes.recipes.soxs_mdark import SoxsMdark
+from soxs_recipes.recipes.soxs_merge import SoxsMerge
 from soxs_recipes.recipes.soxs_nod import SoxsNod
 from soxs_recipes.recipes.soxs_offset import SoxsOffset
 from soxs_recipes.recipes.soxs_order_centres import SoxsOrderCentres
@@ -29,6 +30,7 @@ RECIPES = (
     SoxsLingain,
     SoxsMbias,
     SoxsMdark,
+    SoxsMerge,
     SoxsNod,
     SoxsOffset,
     SoxsOrderCentres,

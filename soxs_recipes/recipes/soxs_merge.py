@@ -43,7 +43,7 @@ PROG_ID = Parameter("prog-id", "", "ESO programme, where the headers do not tell
 
 DECLARATION = Declaration(
     name="soxs_merge",
-    synopsis="One flux-calibrated spectrum from the orders of one or both arms",
+    synopsis="One flux-calibrated spectrum of one or both arms",
     description="""
 Counts of every order become flux above the atmosphere by exposure time, extinction and the response
 of the order; telluric lines are corrected beside. Orders and arms are then combined once, on bins
@@ -90,7 +90,7 @@ products have the form of ESO's science data products.
 
 
 class SoxsMerge(SoxsRecipe):
-    """One flux-calibrated spectrum from the orders of one or both arms."""
+    """One flux-calibrated spectrum of one or both arms."""
 
     declaration = DECLARATION
 
