@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from soxs_recipes import __version__
+from soxs_recipes.cpl_bridge.runner import threads
 from soxs_recipes.errors import SoxsError
 
 
@@ -47,6 +49,7 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a sub-command and return its exit status."""
+    threads.one_unless_told(os.environ)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())

@@ -111,6 +111,8 @@ def save(figure: Figure, products: Products, path: Path) -> None:
     header = products.header
     observed = str(header.get("DATE-OBS", ""))[:19]
     parts = [products.recipe, products.arm, str(header.get("OBJECT", "")), observed]
+    for axes in figure.axes:
+        axes.title.set_fontsize(10)
     flagged = int(header.get("QCNOUT", 0))
     warning = f"{flagged} QC out of range" if flagged else ""
     figure.suptitle("   ".join(filter(None, [*parts, warning])), fontsize=11, x=0.02, ha="left")

@@ -86,7 +86,7 @@ def straightened_page(products: Products) -> Figure:
     upper.set(xlabel="wavelength step", ylabel="slit step")
     counts = np.maximum(good.sum(axis=0), 1)
     middle.plot(np.where(good, flux, 0).sum(axis=0) / counts, lw=0.5, color=BLUE)
-    middle.plot(np.sqrt(np.where(good, error, 0) ** 2).sum(axis=0) / counts, lw=0.5, color=RED)
+    middle.plot(np.where(good, error, 0).sum(axis=0) / counts, lw=0.5, color=RED)
     middle.set(title="mean over the slit (red: error of a cell)", xlabel="wavelength step")
     middle.set(ylabel="electron", xlim=(0, flux.shape[1]))
     histogram(lower, (flux[good] / error[good]), "", "signal / error")
