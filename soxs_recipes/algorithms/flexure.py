@@ -14,6 +14,8 @@ from soxs_recipes.algorithms.line_check_rows import CheckSettings
 
 # Flexure that is left when the mirrors have corrected it; what is known worse says nothing.
 _USUAL_PX = 0.2
+_LEAST_LINES = 8
+_DOUBT = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,13 @@ def sky_flexure(
         found = check_lines(frame, solution, lines, settings).offset
     except TooFewLinesError:
         return expected
-    dx, dx_error = _joined(found.dx_px, found.dx_error_px, expected.dx_px, expected.dx_error_px)
-    dy, dy_error = _joined(found.dy_px, found.dy_error_px, expected.dy_px, expected.dy_error_px)
+    if found.lines < _LEAST_LINES:
+        return expected
+    # Lines that agree badly are not all lines.
+    doubt = _DOUBT * found.along_rms_px / np.sqrt(found.lines)
+    errors = np.hypot([found.dx_error_px, found.dy_error_px], doubt)
+    dx, dx_error = _joined(found.dx_px, errors[0], expected.dx_px, expected.dx_error_px)
+    dy, dy_error = _joined(found.dy_px, errors[1], expected.dy_px, expected.dy_error_px)
     return Flexure(dx, dy, dx_error, dy_error, found.lines)
 
 

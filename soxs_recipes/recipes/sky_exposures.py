@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 # Sky lines: brightest per order that are measured, their least significance, and the shift by
 # neighbours that is borne.
 _LINES_PER_ORDER, _LEAST_SNR, _BLEND_PX = 20, 7.0, 0.1
+# Light of the target within this distance is kept from the sky lines.
+_TARGET_ARCSEC = 1.5
 # A line check of the same night tells the flexure to this.
 _LINE_CHECK_PX = 0.1
 # Below this multiple of the read-noise variance detrending takes photon noise from surroundings.
@@ -354,13 +356,23 @@ def _flexure(run: Run, setup: Setup, exposure: Detrended) -> Flexure:
         _BLEND_PX,
         slit_centre_arcsec=(low + high) / 2,
     )
-    found = sky_flexure(exposure.frame, setup.solution, setup.lines, settings, setup.expected)
+    beside = _beside_target(setup, exposure.frame, target_slit_arcsec(frame))
+    found = sky_flexure(beside, setup.solution, setup.lines, settings, setup.expected)
     if not found.lines:
         run.warning(
             f"{frame.path.name}: too few sky lines to measure the flexure; "
             f"{found.dx_px:+.2f}, {found.dy_px:+.2f} px is taken"
         )
     return found
+
+
+def _beside_target(setup: Setup, frame: DetectorFrame, slit_arcsec: float) -> DetectorFrame:
+    """Frame whose pixels near the target are flagged: features of stars are no sky lines."""
+    near = (slit_arcsec - _TARGET_ARCSEC, slit_arcsec + _TARGET_ARCSEC)
+    mask = np.zeros(frame.shape, bool)
+    for strip in slit_strips(setup.solution, near):
+        mask.reshape(-1)[strip.index[strip.inside]] = True
+    return frame.flag(mask, Quality.REJECTED)
 
 
 def slit_ends(run: Run, solution: DispersionSolution) -> tuple[float, float]:
