@@ -143,6 +143,6 @@ EXTRACTION_QC = (
     Qc("SAMPLES CLIP FRAC", "", "fraction clipped"),
     *_TRACE_RESIDUALS,
     Qc("REJPIX FRAC", "", "pixels rejected against the profile"),
-    Qc("COVAR FACTOR", "", "variance of sums by that of their bins"),
+    Qc("COVAR FACTOR", "", "variance of sums relative to bins"),
     *TEMPERATURES,
 )

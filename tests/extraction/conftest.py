@@ -59,3 +59,61 @@ def make_order(
 @pytest.fixture
 def synthetic_order():
     return make_order
+
+
+class Sky:
+    """Simulated exposures of the night of seed 1: expected electrons, truth, solution."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def request(self, arm, target, **options):
+        from soxs_simulator.contract import SceneRequest
+
+        usual = {"kind": "object", "slit": "SLIT1.0", "mode": "STARE", "exptime_s": 600.0}
+        usual |= {"airmass": 1.3, "parallactic_deg": 40.0, "mjd": 61115.03, "seed": 1}
+        return SceneRequest(arm, target=target, **(usual | options))
+
+    def electrons(self, request):
+        """Expected electrons of everything, and of the sky alone."""
+        from dataclasses import replace
+
+        rates = [self.source.scene(replace(request, on_target=on)).rate_e_per_s for on in (1, 0)]
+        return [rate * np.float32(request.exptime_s) for rate in rates]
+
+    def object_electrons(self, request):
+        """Expected electrons of the target alone."""
+        from soxs_simulator.scenes_truth import object_image
+
+        scene = self.source.arm(request.arm)
+        return object_image(scene, request, scene.geometry) * np.float32(request.exptime_s)
+
+    def truth(self, request, order, wave_nm):
+        """Electrons of the target per bin, and its slit position."""
+        from soxs_simulator.scenes_truth import exposure_truth
+
+        one = exposure_truth(self.source, request).orders[order]
+        rising = np.argsort(one.wave_nm)
+        columns = (one.object_e_per_s * request.exptime_s, one.centre_arcsec)
+        return [np.interp(wave_nm, one.wave_nm[rising], column[rising]) for column in columns]
+
+    def solution(self, arm):
+        """The true dispersion solution."""
+        import json
+        from importlib.resources import files
+
+        from soxs_recipes.instrument.spectral_format import spectral_format
+
+        path = files("soxs_recipes.calib") / f"spectral_format_{arm.lower()}.json"
+        nominal = json.loads(path.read_text())
+        table = json.loads(json.dumps(self.source.truth()["arms"][arm]["format"]))
+        for number, order in table["orders"].items():
+            order["lam_on_detector"] = nominal["orders"][number]["lam_on_detector"]
+        return spectral_format(table)
+
+
+@pytest.fixture(scope="session")
+def sky():
+    from soxs_simulator.scenes import OpticsScenes
+
+    return Sky(OpticsScenes(1))
