@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # Share of the pixels of the orders that count as lines: the brightest.
 _LINES_SHARE = 0.1
+# Where this share of an object's light exceeds the noise, its profile rules what is left.
+_BRIGHT_SHARE = 0.05
+_LEAST_PIXELS = 1000
 
 
 def sky_results(
@@ -95,8 +98,10 @@ def sky_quality(exposure: SkyExposure, model: SkyModel) -> dict[str, float | int
 
 
 def _residual_scatter(exposure: SkyExposure, model: SkyModel) -> tuple[float, float]:
-    """Scatter of the pixels that entered the fit, in units of what it should be."""
-    used = model.used
+    """Scatter of fitted pixels in units of what it should be, away from bright objects."""
+    used = model.used & ((_BRIGHT_SHARE * model.light) ** 2 < model.pixel_variance)
+    if np.count_nonzero(used) < _LEAST_PIXELS:
+        return float("nan"), float("nan")
     sky, variance = model.flux[used], model.pixel_variance[used]
     # A pixel pulls the model by the share that the model's variance has in its own.
     expected = np.sqrt(np.maximum(variance - model.light_variance[used], 0.05 * variance))
