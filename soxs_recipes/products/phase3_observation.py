@@ -16,6 +16,7 @@ Header = Mapping[str, Any]
 Card = tuple[bool | int | float | str, str]
 
 SECONDS_PER_DAY = 86400.0
+_LONGEST_STRING = 68
 _RAW_NAME = re.compile(r"ESO PRO REC\d+ RAW\d+ NAME")
 _PROVENANCE = re.compile(r"PROV[1-9]\d*")
 _RAW_SUFFIXES = (".fits", ".fits.Z", ".fits.gz", ".fits.fz")
@@ -93,8 +94,10 @@ class Observation:
 
         start = Time(self.mjd_start, format="mjd", precision=3).isot
         block = str(self.ob_ids[0]) if self.ob_ids else "0"
-        words = [self.target, block, start, self.part]
-        return "_".join(filter(None, words)).replace(" ", "_")
+        rest = "_".join(filter(None, [block, start, self.part]))
+        # A string must not run on to another card; target names that long are cut.
+        target = self.target[: _LONGEST_STRING - len(rest) - 1]
+        return f"{target}_{rest}".replace(" ", "_")
 
     def cards(self) -> dict[str, Card]:
         """Cards that every kind of science product has in its primary header."""

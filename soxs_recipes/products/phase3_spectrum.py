@@ -217,7 +217,7 @@ def extension_cards(spectrum: SdpSpectrum, observation: Observation) -> dict[str
     cards: dict[str, Card] = {
         "VOCLASS": ("SPECTRUM v2.0", "VO data model"),
         "VOPUB": ("ESO/SAF", "VO publishing authority"),
-        "TITLE": (observation.title, "Title of the dataset"),
+        "TITLE": (observation.title, ""),
         "OBJECT": (observation.target, "Target designation"),
         "RA": (observation.ra_deg, "[deg] Spectroscopic target position"),
         "DEC": (observation.dec_deg, "[deg] Spectroscopic target position"),

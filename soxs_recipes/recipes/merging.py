@@ -38,6 +38,8 @@ from soxs_recipes.recipes.merge_scale import (
 RESOLUTION_ARCSEC = 4500.0
 # Simultaneous exposures of the arms have their middles together to this.
 SYNCHRONOUS_S = 1.0
+# A ratio of the arms that is worse known than this does more harm than good.
+WORST_TIE = 0.05
 _SECONDS = 86400.0
 Pieces = Mapping[str, Sequence[SpectrumPiece]]
 
@@ -132,9 +134,9 @@ class Merging:
             return self
         self.run.info(f"VIS / NIR = {ratio.value:.4f} +- {ratio.error:.4f} in {ratio.bins} bins")
         wanted = self.run.settings.arm_tie
-        if wanted == "no" or (
-            wanted == AUTO and not ratio.is_significant(self.run.settings.tie_kappa)
-        ):
+        known = ratio.error <= WORST_TIE * ratio.value
+        differ = ratio.is_significant(self.run.settings.tie_kappa)
+        if wanted == "no" or (wanted == AUTO and not (known and differ)):
             return replace(self, ratio=ratio)
         error = ratio.error / ratio.value
         nir = [scaled(piece, ratio.value, error) for piece in self.pieces["NIR"]]

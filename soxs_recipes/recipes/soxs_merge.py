@@ -28,7 +28,7 @@ ARM_TIE = Parameter(
     "arm-tie",
     AUTO,
     "Whether NIR is scaled to VIS where both overlap; auto does so where they differ by more than "
-    "--tie-kappa errors",
+    "--tie-kappa errors of at most 5 %",
     choices=(AUTO, "yes", "no"),
 )
 TIE_KAPPA = Parameter(

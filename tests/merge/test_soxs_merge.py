@@ -173,6 +173,15 @@ def test_arms_that_agree_are_left_alone(inputs, merge):
     assert "ESO QC ARM SCALE" not in meta
 
 
+def test_a_ratio_that_is_hardly_known_ties_nothing(inputs, merge):
+    """Significant as it is: an error of 10 % would be carried to the whole of the NIR arm."""
+    frames = write_night(inputs, Scene(brightness=0.008, nir_scale=0.4, telluric=False))
+    meta, _ = arrays(merge(frames)[MERGED])
+    assert meta["ESO QC ARM RATIO ERR"] > 0.05 * meta["ESO QC ARM RATIO"]
+    assert meta["ESO QC ARM RATIO"] - 1 > 3 * meta["ESO QC ARM RATIO ERR"]
+    assert meta["ARMTIED"] is False
+
+
 def true_magnitude(name):
     band = read_filters(packaged(FILTER_TAB, "VIS")[0])[name]
     wave = np.arange(300.0, 2100.0, 0.1)

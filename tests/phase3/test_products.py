@@ -210,3 +210,9 @@ def test_titles_differ_between_observations():
     other = make_observation(mjd_start=60716.0)
     assert make_observation().title != other.title
     assert make_observation(part="VIS").title != make_observation(part="NIR").title
+
+
+def test_a_long_name_leaves_the_title_on_one_card(tmp_path):
+    observation = make_observation(target="The brightest star of all " * 3, part="MERGED")
+    assert len(observation.title) == 68
+    assert observation.title.endswith("_MERGED")
