@@ -121,7 +121,7 @@ def _deliver(path: Path, companions: Iterable[Path], folder: Path, prog_id: str)
             cards[f"ASSOM{number}"] = (_md5(copy), "MD5 of the associated file")
         else:
             _write(other, copy, {}, "")
-        cards[f"ASSON{number}"] = (other.name, "Name of the associated file")
+        cards[f"ASSON{number}"] = (other.name, "")
         copies.append(copy)
     _write(path, folder / path.name, cards, prog_id)
     return Delivery(folder / path.name, tuple(copies))
