@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import HeaderError, SettingMismatchError
 from soxs_recipes.instrument import keywords as kw
-from soxs_recipes.recipes.declarations import SAME_READOUT, Input, Kind
+from soxs_recipes.recipes.declarations import SAME_READOUT, Input, Kind, Match, Setting
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.frame import DetectorFrame
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 FILTERS = ("u", "g", "r", "i", "z", "y", "V")
 
+# A run may take frames of several filters; a workflow brings those of one together.
+ONE_FILTER = Match(Setting.FILTER, "warning", associate=True)
 MASTER_IMG_FLAT = Input(
     "MASTER_IMG_FLAT_{arm}",
     "response and illumination, one per filter: that of the image's is taken",
     Kind.CALIB,
     minimum=0,
-    match=SAME_READOUT,
+    match=(*SAME_READOUT, ONE_FILTER),
 )
 
 # Pixels with more than this share of the full well are saturated.

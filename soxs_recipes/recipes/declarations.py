@@ -50,11 +50,14 @@ class Match:
         What follows when it differs.
     unless : str
         Name of a boolean parameter that permits the difference when it is set.
+    associate : bool
+        Whether workflows look for frames that agree even though a difference is only warned of.
     """
 
     setting: Setting
     severity: Literal["error", "warning"] = "error"
     unless: str = ""
+    associate: bool = False
 
 
 SAME_READOUT = (Match(Setting.BINNING), Match(Setting.READ_MODE))

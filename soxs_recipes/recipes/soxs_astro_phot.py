@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import MissingInputError
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe
-from soxs_recipes.recipes.camera_images import MASTER_IMG_FLAT
+from soxs_recipes.recipes.camera_images import MASTER_IMG_FLAT, ONE_FILTER
 from soxs_recipes.recipes.camera_products import PHOT_TAB, QUALITY, SCI_IMAGE
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX
 from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending_inputs
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from soxs_recipes.recipes.frames import InputFrame
 
 IMG_OBJECT = Input(
-    "IMG_OBJECT_{arm}", "images of a field; each is reduced", minimum=0, match=SAME_READOUT
+    "IMG_OBJECT_{arm}",
+    "images of a field; each is reduced",
+    minimum=0,
+    match=(*SAME_READOUT, ONE_FILTER),
 )
 IMG_STD = Input(
     "IMG_STD_{arm}",
     "images of a flux standard: zero points of the night; without other images reduced themselves",
     minimum=0,
-    match=SAME_READOUT,
+    match=(*SAME_READOUT, ONE_FILTER),
 )
 DETECT_SIGMA = Parameter(
     "detect-sigma", 5.0, "Signal over noise from which a source counts", "sigma", 3.0, 100.0

@@ -119,7 +119,7 @@ def _association(tag: str, step: Step, item: Input) -> str:
     cards = [
         oca_key(card)
         for match in item.match
-        if match.severity == "error"
+        if match.severity == "error" or match.associate
         for card in setting_cards(match.setting, step.arm)
     ]
     if raw and item.tag.removesuffix("_{arm}").endswith("_OFF"):
