@@ -16,7 +16,8 @@ from .specs import DETECTORS, NIR, H2rgSpec
 DEFAULT_START = "2026-03-15T18:00:00"
 DETLIN_SERIES = {
     "VIS": ((1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0), 0.35),
-    "NIR": ((10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0), 0.25),
+    "NIR": ((10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 80.0), 0.25),
+    "ACQ": ((1.0, 2.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0), 1.0),
 }
 """Exposure times and lamp brightness of the linearity series of each arm."""
 
@@ -120,6 +121,8 @@ def simulate_detlin(
     start: str = DEFAULT_START,
     cosmic_rays: bool = True,
     factory: SourceFactory | None = None,
+    defect_fraction: float = 0.0,
+    biases: int = 3,
 ) -> list[Path]:
     """Simulate a detector-linearity series: lamp-off frames and a pair of flats per time.
 
@@ -127,22 +130,26 @@ def simulate_detlin(
     ----------
     out : path
         Directory for the raw files and ``truth/``.
-    arm : {'VIS', 'NIR'}
-        VIS: three biases and lamp-on pairs; NIR: lamp-off and lamp-on pairs per DIT.
+    arm : {'VIS', 'NIR', 'ACQ'}
+        VIS and ACQ: three biases and lamp-on pairs; NIR: lamp-off and lamp-on pairs per DIT.
     times_s : sequence of float, optional
         Exposure times (NIR: DITs); by default a series from a few per cent to all of the full well.
     lamp_scale : float, optional
         Brightness of the lamp against the nominal flat.
     factory : callable, optional
         Makes another source of scenes than the optics of the instrument.
+    defect_fraction : float
+        Share of pixels that are noisy, and of those that lose charge.
+    biases : int
+        Number of biases (CCD cameras).
 
     The other parameters are those of :func:`simulate_bias`.
     """
     default_times, default_scale = DETLIN_SERIES[arm]
     times_s = default_times if times_s is None else times_s
     lamp_scale = default_scale if lamp_scale is None else lamp_scale
-    plan = detlin_set(arm, times_s, read_mode, start, lamp_scale, seed=seed)
-    run = Run(seed, detector_seed, cosmic_rays=cosmic_rays)
+    plan = detlin_set(arm, times_s, read_mode, start, lamp_scale, seed=seed, biases=biases)
+    run = Run(seed, detector_seed, cosmic_rays=cosmic_rays, defect_fraction=defect_fraction)
     return simulate(plan, out, run, factory)
 
 
@@ -221,12 +228,14 @@ def detlin_set(
     lamp_scale: float = 1.0,
     first_number: int = 1,
     seed: int = 1,
+    biases: int = 3,
 ) -> list[Exposure]:
     """Plan a detector-linearity series of one arm and read mode."""
     start_ms = parse_start(start) if isinstance(start, str) else start
     plans: list[Exposure] = []
-    if arm == "VIS":
-        plans = detector_set("bias", arm, 0.0, 3, (1, 1), read_mode, start_ms, 1, first_number)
+    is_ccd = arm != "NIR"
+    if is_ccd:
+        plans = detector_set("bias", arm, 0.0, biases, (1, 1), read_mode, start_ms, 1, first_number)
     mode = plans[0].read_mode if plans else NIR.curname
     block = Block(200_100_000 + first_number, f"SOXS_{arm}_detlin", "", start_ms)
     template = Exposure(
@@ -237,12 +246,12 @@ def detlin_set(
         exptime_s=1.0,
         block=block,
         read_mode=mode,
-        slit="SLIT5.0",
+        slit="BLANK" if arm == "ACQ" else "SLIT5.0",
         lamps=("QTH",),
         lamp_scale=lamp_scale,
         template_start_ms=start_ms,
     )
-    steps = [(time, on) for time in times_s for on in ((True,) if arm == "VIS" else (False, True))]
+    steps = [(time, on) for time in times_s for on in ((True,) if is_ccd else (False, True))]
     clock = start_ms + 300_000 * len(plans)
     for time, on in steps:
         first = replace(
@@ -263,6 +272,8 @@ def detlin_set(
 
 def _image_name(arm: str, read_mode: str | None, time_s: float) -> dict[str, str]:
     """Card that names the series: ``SOXS_GEN_FLAT_VIS_DETLIN_SHG_UIT2``."""
+    if arm == "ACQ":
+        return {"ESO OCS DET3 IMGNAME": f"SOXS_GEN_FLAT_ACQ_DETLIN_UIT{time_s:g}"}
     if arm == "NIR":
         return {"ESO OCS DET1 IMGNAME": f"SOXS_GEN_FLAT_NIR_DETLIN_DIT{time_s:g}"}
     name = DETECTORS["VIS"].mode(read_mode or DEFAULT_MODE["VIS"]).name

@@ -19,6 +19,7 @@ SIZE = 1024
 SCALE_ARCSEC = 0.205
 MOFFAT_BETA = 3.5
 TWILIGHT_E = 28_000.0
+LAMP_E_PER_S = 6000.0
 TWILIGHT_STARS = 25
 TWILIGHT_FWHM_PX = 5.0
 EXTINCTION_REFERENCE_NM = 500.0
@@ -101,7 +102,8 @@ def camera_scene(
     Parameters
     ----------
     exposure : Exposure
-        A frame of arm ACQ and kind ``img_flat``, ``img_std``, ``img_object`` or ``acquisition``.
+        A frame of arm ACQ and kind ``img_flat``, ``img_std``, ``img_object``, ``acquisition`` or
+        ``detlin_on``.
     seed : int
         Seed of the sky and of the pointing.
     detector_seed : int
@@ -113,6 +115,9 @@ def camera_scene(
     flat = illumination(chosen.name, detector_seed)
     if exposure.kind == "img_flat":
         rate, truth = _twilight(exposure, seed)
+    elif exposure.kind == "detlin_on":
+        rate = np.full((SIZE, SIZE), LAMP_E_PER_S * exposure.lamp_scale, np.float32)
+        truth = {"lamp_e_per_s": LAMP_E_PER_S * exposure.lamp_scale}
     else:
         rate, truth = _field(exposure, seed, chosen, ideal)
     truth["illumination_filter"] = chosen.name

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cosmic_rays import CosmicHits, cosmic_hits
-from .detector_maps import DetectorMaps, bin_sum, row_drift
+from .detector_maps import DetectorMaps, add_excess_noise, bin_sum, row_drift
 from .photons import poisson
 from .rng import stream
 from .specs import CcdSpec, ReadMode
@@ -78,7 +78,9 @@ def expose_ccd(
         raise ValueError(f"{spec.arm} binning {settings.binning}: use one of {known}")
     rng = stream(seed, "ccd", name)
     hits = _hits(spec, settings, stream(seed, "cosmics", name))
-    charge = bin_sum(_charge(spec, maps, settings, rng, rate_e_per_s, hits), settings.binning)
+    charge = _charge(spec, maps, settings, rng, rate_e_per_s, hits)
+    add_excess_noise(charge, maps, settings.mode.ron_e, stream(seed, "excess", name))
+    charge = bin_sum(charge, settings.binning)
     level = settings.mode.level_adu + LEVEL_DRIFT_ADU * float(rng.standard_normal())
     pixels = _digitise(spec, maps, settings, rng, charge, level)
     truth = {
@@ -124,7 +126,10 @@ def _charge(
     charge.ravel()[hits.pixel] += np.rint(hits.electrons)
     np.minimum(charge, np.float32(spec.full_well_e), out=charge)
     if settings.nonlinear and rate is not None:
-        charge *= 1.0 - np.float32(spec.nonlinearity_per_e) * charge
+        loss = np.float32(spec.nonlinearity_per_e)
+        if maps.loss_per_e is not None:
+            loss = loss + maps.loss_per_e
+        charge *= 1.0 - loss * charge
     return charge
 
 

@@ -65,7 +65,7 @@ def _bias_and_dark(kinds: argparse._SubParsersAction) -> None:
 
 def _detlin(kinds: argparse._SubParsersAction) -> None:
     command = _command(kinds, "detlin", "detector-linearity series", DEFAULT_START)
-    command.add_argument("--arm", choices=("VIS", "NIR"), default="VIS")
+    command.add_argument("--arm", choices=("VIS", "NIR", "ACQ"), default="VIS")
     command.add_argument("--times", type=_numbers, help="seconds, comma-separated; NIR: DITs")
     command.add_argument("--read-mode", choices=READ_MODES, help="VIS: default slow-high")
     command.add_argument("--no-cosmics", action="store_true", help="no cosmic rays")

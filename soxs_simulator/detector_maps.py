@@ -22,6 +22,8 @@ STRUCTURE_E = 1.2
 COLUMN_E = 0.6
 PRNU_PIXEL = 0.007
 PRNU_SMOOTH = 0.010
+NOISE_FACTORS = (1.2, 20.0)
+LOSSES_PER_E = (2e-7, 1e-5)
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,13 @@ class DetectorMaps:
         ``VIS``, ``NIR`` or ``ACQ``.
     detector_seed : int
         Which chip of that kind.
+    defect_fraction : float
+        Share of the science pixels with too much read noise, and of those that lose charge.
     """
 
     arm: str
     detector_seed: int = 0
+    defect_fraction: float = 0.0
 
     @cached_property
     def structure_e(self) -> NDArray[np.float32]:
@@ -69,6 +74,30 @@ class DetectorMaps:
         return _frozen(self._dark_and_hot[1])
 
     @cached_property
+    def noise_factor(self) -> NDArray[np.float32] | None:
+        """Read noise of the science pixels over that of the others; None if all are alike."""
+        return self._defects("noisy", NOISE_FACTORS, 1.0)
+
+    @cached_property
+    def loss_per_e(self) -> NDArray[np.float32] | None:
+        """Charge lost per electron squared, beside what all pixels lose; None if nowhere."""
+        return self._defects("losing", LOSSES_PER_E, 0.0)
+
+    def _defects(
+        self, word: str, ends: tuple[float, float], usual: float
+    ) -> NDArray[np.float32] | None:
+        """Map of a property that some pixels have, log-uniform between two ends."""
+        if not self.defect_fraction:
+            return None
+        spec = DETECTORS[self.arm]
+        rng = stream(self.detector_seed, self.arm, word)
+        result = np.full((spec.rows, spec.columns), usual, np.float32)
+        count = round(self.defect_fraction * result.size)
+        where = rng.choice(result.size, count, replace=False)
+        result.ravel()[where] = np.exp(rng.uniform(*np.log(ends), count))
+        return _frozen(result)
+
+    @cached_property
     def _response_and_dead(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         return _response(DETECTORS[self.arm], self.detector_seed)
 
@@ -78,9 +107,9 @@ class DetectorMaps:
 
 
 @lru_cache(maxsize=6)
-def detector_maps(arm: str, detector_seed: int = 0) -> DetectorMaps:
+def detector_maps(arm: str, detector_seed: int = 0, defect_fraction: float = 0.0) -> DetectorMaps:
     """Return the fixed maps of one camera, the same object on every call."""
-    return DetectorMaps(arm, detector_seed)
+    return DetectorMaps(arm, detector_seed, defect_fraction)
 
 
 def _frozen(array: NDArray) -> NDArray:
@@ -161,6 +190,17 @@ def _dead_pixels(spec: CcdSpec | H2rgSpec, rng: np.random.Generator) -> NDArray[
     for column in rng.choice(spec.columns, spec.dead_columns, replace=False):
         dead[rng.integers(spec.rows // 4, spec.rows) :, column] = True
     return dead
+
+
+def add_excess_noise(
+    science: NDArray[np.float32], maps: DetectorMaps, read_noise_e: float, rng: np.random.Generator
+) -> None:
+    """Add what noisy pixels have beyond the read noise of all, electrons, in place."""
+    if maps.noise_factor is None:
+        return
+    noisy = maps.noise_factor > 1
+    excess = read_noise_e * np.sqrt(maps.noise_factor[noisy] ** 2 - 1)
+    science[noisy] += excess * rng.standard_normal(excess.size, dtype=np.float32)
 
 
 def row_drift(rng: np.random.Generator, rows: int, size_e: float) -> NDArray[np.float32]:

@@ -55,6 +55,11 @@ def _both(name: str) -> dict[str, str]:
     return {"VIS": name, "NIR": name}
 
 
+def _every_arm(stem: str) -> dict[str, str]:
+    """Calibration template of each camera."""
+    return {arm: stem.format(arm=arm) for arm in ("VIS", "NIR", "ACQ")}
+
+
 def _per_arm(stem: str) -> dict[str, str]:
     """Calibration template of each spectrograph arm."""
     return {arm: stem.format(arm=arm) for arm in ("VIS", "NIR")}
@@ -115,8 +120,8 @@ _CALIBRATIONS = (
         _per_arm("SOXS_slt_cal_{arm}Arcs"),
     ),
     # CATG and TECH of the detector-linearity frames are not published; these are assumed.
-    FrameKind("detlin_on", "CALIB", "LAMP,ON", "IMAGE", _per_arm("SOXS_gen_tec_{arm}DetLin")),
-    FrameKind("detlin_off", "CALIB", "LAMP,OFF", "IMAGE", _per_arm("SOXS_gen_tec_{arm}DetLin")),
+    FrameKind("detlin_on", "CALIB", "LAMP,ON", "IMAGE", _every_arm("SOXS_gen_tec_{arm}DetLin")),
+    FrameKind("detlin_off", "CALIB", "LAMP,OFF", "IMAGE", _every_arm("SOXS_gen_tec_{arm}DetLin")),
 )
 
 _CAMERA = (

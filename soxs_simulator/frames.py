@@ -38,6 +38,8 @@ class Run:
         Factor on the shifts of the spectral format: from the tables, and from frame to frame.
     ideal : bool
         The optics follow the recipes' own tables exactly.
+    defect_fraction : float
+        Share of noisy pixels, and of pixels that lose charge, of the chips.
     """
 
     seed: int = 1
@@ -48,6 +50,7 @@ class Run:
     fixed_pattern_e: float = 0.0
     drift: float = 1.0
     ideal: bool = False
+    defect_fraction: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def take_frame(
 def _pixels(exposure: Exposure, run: Run, scene: ExposureScene | None) -> RawPixels:
     """Expose the detector of the arm."""
     spec = DETECTORS[exposure.arm]
-    maps = detector_maps(exposure.arm, run.detector_seed)
+    maps = detector_maps(exposure.arm, run.detector_seed, run.defect_fraction)
     rate = None if scene is None else scene.rate_e_per_s
     switches = {
         "cosmic_rays": run.cosmic_rays,

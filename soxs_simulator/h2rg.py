@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .ccd import RawPixels
 from .cosmic_rays import CosmicHits, cosmic_hits
-from .detector_maps import DetectorMaps
+from .detector_maps import DetectorMaps, add_excess_noise
 from .photons import poisson
 from .ramps import Ramp, explicit_ramps, fitted_charge
 from .rng import coloured_noise, stream
@@ -70,7 +70,7 @@ def expose_h2rg(
         rng = stream(seed, "h2rg", name, number)
         seconds = settings.dit_s if settings.cosmic_rays else 0.0
         hits.append(cosmic_hits(stream(seed, "cosmics", name, number), spec, seconds))
-        mean += _one_dit(spec, ramp, settings, rng, expected, hits[-1])
+        mean += _one_dit(spec, maps, ramp, settings, rng, expected, hits[-1])
     mean /= np.float32(settings.ndit)
     offsets = _channel_offsets(spec, maps, stream(seed, "channels", name))
     mean += offsets
@@ -80,6 +80,7 @@ def expose_h2rg(
 
 def _one_dit(
     spec: H2rgSpec,
+    maps: DetectorMaps,
     ramp: Ramp,
     settings: RampSettings,
     rng: np.random.Generator,
@@ -96,9 +97,14 @@ def _one_dit(
     drift = coloured_noise(rng, ramp.reads * spec.size).reshape(ramp.reads, spec.size)
     # The straight line through a ramp q t - beta (q t)^2 has the slope q - beta q^2.
     science *= science
-    science *= np.float32(-beta)
+    loss = np.float32(beta)
+    if settings.nonlinear and maps.loss_per_e is not None:
+        loss = loss + maps.loss_per_e
+    science *= -loss
     frame[border, border] += science
-    _watch(spec, ramp, rng, expected, hits, beta, frame[border, border])
+    _watch(spec, ramp, rng, expected, hits, loss, frame[border, border])
+    noise = spec.read_noise_e * ramp.noise_factor()
+    add_excess_noise(frame[border, border], maps, noise, rng)
     frame += (spec.row_drift_e * (ramp.weights() @ drift)).astype(np.float32)[:, None]
     return frame
 
@@ -109,7 +115,7 @@ def _watch(
     rng: np.random.Generator,
     expected: NDArray[np.float32],
     hits: CosmicHits,
-    beta: float,
+    loss_per_e: NDArray[np.float32] | np.float32,
     science: NDArray[np.float32],
 ) -> None:
     """Replace the pixels that saturate or are struck: their ramps are made read by read."""
@@ -123,7 +129,8 @@ def _watch(
     jump[struck] = hits.electrons
     interval[struck] = (hits.time_fraction * ramp.intervals).astype(int) % ramp.intervals
     rows, columns = np.divmod(where, spec.columns)
-    values = explicit_ramps(rng, spec, ramp, expected.ravel()[where], jump, interval, beta)
+    loss = np.broadcast_to(loss_per_e, expected.shape)[rows, columns]
+    values = explicit_ramps(rng, spec, ramp, expected.ravel()[where], jump, interval, loss)
     science[rows, columns] = values
 
 

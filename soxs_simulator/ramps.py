@@ -117,7 +117,7 @@ def explicit_ramps(
     expected: NDArray[np.float32],
     jump: NDArray[np.float32],
     jump_interval: NDArray[np.intp],
-    beta: float,
+    beta: NDArray[np.float32] | float,
 ) -> NDArray[np.float32]:
     """Make the ramps of some pixels read by read and fit the reads before saturation.
 
@@ -133,7 +133,7 @@ def explicit_ramps(
         Electrons expected per DIT.
     jump, jump_interval : ndarray, shape (n,)
         Charge of a cosmic ray and the interval (0, 1, ...) in which it comes.
-    beta : float
+    beta : ndarray, shape (n,), or float
         Relative loss per accumulated electron.
 
     Returns
@@ -146,7 +146,7 @@ def explicit_ramps(
     step[jump_interval, np.arange(expected.size)] += jump
     charge = np.zeros((ramp.reads, expected.size), np.float32)
     np.cumsum(step, axis=0, out=charge[1:])
-    charge *= 1 - np.float32(beta) * charge
+    charge *= 1 - np.asarray(beta, np.float32) * charge
     good = np.logical_and.accumulate(charge < spec.full_well_e, axis=0).sum(axis=0)
     charge += np.float32(spec.read_noise_e) * rng.standard_normal(charge.shape, dtype=np.float32)
     result = np.full(expected.size, spec.full_well_e * ramp.intervals, np.float32)

@@ -48,7 +48,7 @@ def write_truth(
     folder.mkdir(parents=True, exist_ok=True)
     for arm in sorted({str(record.truth["arm"]) for record in records}):
         kinds = {str(r.truth["kind"]) for r in records if r.truth["arm"] == arm}
-        _write_maps(folder, detector_maps(arm, run.detector_seed), kinds)
+        _write_maps(folder, detector_maps(arm, run.detector_seed, run.defect_fraction), kinds)
     _write_cosmics(folder / COSMICS, records)
     return _write_manifest(folder / MANIFEST, run, records, optics or {})
 
@@ -88,9 +88,20 @@ def _write_maps(folder: Path, maps: DetectorMaps, kinds: set[str]) -> None:
     if kinds - {"bias"}:
         mask = ("HOT", maps.hot)
         _write_map(folder / f"dark_{arm}.fits", cards, maps.dark_e_per_s, "electron / s", mask)
+    _write_defects(folder, maps, cards)
     if kinds - {"bias", "dark"}:
         mask = ("DEAD", maps.dead)
         _write_map(folder / f"response_{arm}.fits", cards, maps.response, "", mask)
+
+
+def _write_defects(folder: Path, maps: DetectorMaps, cards: dict[str, int]) -> None:
+    """Write factors on the read noise and losses of charge, if the chip has any."""
+    if maps.noise_factor is None or maps.loss_per_e is None:
+        return
+    path = folder / f"defects_{maps.arm}.fits"
+    hdus = [fits.PrimaryHDU(maps.noise_factor, fits.Header(cards))]
+    hdus.append(fits.ImageHDU(maps.loss_per_e, name="LOSS"))
+    fits.HDUList(hdus).writeto(path, overwrite=True)
 
 
 def _write_map(

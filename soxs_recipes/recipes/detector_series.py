@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from soxs_recipes.algorithms.detrending import expected_signal
 from soxs_recipes.algorithms.linearity_pixels import PairScatter
 from soxs_recipes.algorithms.photon_transfer import TransferPoints, pair_points
 from soxs_recipes.algorithms.robust import clipped_statistics
@@ -233,10 +234,10 @@ def _dark_frames(
             difference = _without_drifts(difference)
             noise = float(clipped_statistics(difference[_ROWS].ravel(), kappa=4.0).sd) / 2**0.5
             found.zero_noise_adu.append(noise)
-            found.scatter.add(difference, np.float32(noise**2))
             # The lower of the two is the one that was not hit; a hot pixel has photon noise.
             lower = np.minimum(one, two)
             expected = noise**2 + per_adu * np.maximum(lower, np.float32(0))
+            found.scatter.add(difference, expected)
             hit = np.abs(difference) > _COSMIC_KAPPA * np.sqrt(2 * expected)
             mean = np.where(hit, lower, (one + two) / 2)
             total = mean if total is None else total + mean
@@ -268,10 +269,15 @@ def _light_frames(
         found.points.append(points)
         light = (one + two) / 2 - zero
         signal = light + (zero - pedestal)
-        variance = np.interp(light, points.signal, points.variance).astype(np.float32)
+        # Full pixels do not scatter; they are no faint ones for that.
+        curve = np.maximum.accumulate(points.variance)
+        variance = np.interp(light, points.signal, curve).astype(np.float32)
         difference = one - two
         struck = np.abs(difference) > _COSMIC_KAPPA * np.sqrt(2 * variance) + 0.02 * light
-        found.scatter.add(difference, variance, variance <= np.float32(_FAINT * noise**2))
+        # A noisy pixel must not tell by its own value whether it is faint.
+        around = expected_signal(light, np.inf)
+        usual = np.interp(around, points.signal, curve).astype(np.float32)
+        found.scatter.add(difference, usual, usual <= np.float32(_FAINT * noise**2))
         good = (signal < np.float32(full)) & ~struck
         half.light += np.where(good, light, np.float32(0))
         half.exptime_s += good * np.float32(level.exptime_s)

@@ -58,11 +58,11 @@ GAIN_TAB = Product(
             "one row",
             (
                 Column("GAIN", "f8", "electron/adu", "conversion factor"),
-                Column("GAIN_ERR", "f8", "electron/adu", "its standard error"),
+                Column("GAIN_ERR", "f8", "electron/adu", "its standard error; 0 if taken as known"),
                 Column("RON", "f8", "electron", "read noise of one frame"),
                 Column("RON_ERR", "f8", "electron", "its standard error"),
                 Column("PHOTON_FACTOR", "f8", "", "photon variance per electron of signal"),
-                Column("PHOTON_FACTOR_ERR", "f8", "", "its standard error"),
+                Column("PHOTON_FACTOR_ERR", "f8", "", "its standard error; 0 if taken as known"),
                 Column("REF_RON", "f8", "electron", "noise of prescan or reference pixels"),
             ),
         ),
@@ -166,8 +166,9 @@ do. The mean signal of pixels of like brightness against exposure time gives the
 correction; pixels of unlike brightness share the drift of the lamp, which is solved for. The
 linearity limit is where the uncorrected response departs by 1 %, saturation where the variance
 leaves the photon transfer line. Pixels are marked as dead, hot, noisy or non-linear. In the NIR
-the curve gives the ratio of photon factor (of the fit up the ramp) and gain: one of them has to
-be known. Series with frames missing are reduced with what is there, and QC SERIES OK is F.
+the curve gives the ratio of photon factor (of the fit up the ramp) and gain, QC FACTOR OVER GAIN;
+one of the two has to be known, and the one that is has the error 0. Series with frames missing
+are reduced with what is there, and QC SERIES OK is F.
 """,
     arms=("VIS", "NIR", "ACQ"),
     inputs=(ON, OFF, BIAS, DARK),
@@ -187,6 +188,7 @@ be known. Series with frames missing are reduced with what is there, and QC SERI
         Qc("GAIN ERR", "e-/ADU", "its standard error"),
         Qc("RAW RON", "e-", "read noise of one raw frame"),
         Qc("PHOTON FACTOR", "", "photon variance per electron", arms=("NIR",)),
+        Qc("FACTOR OVER GAIN", "ADU/e-", "what the curve measures", arms=("NIR",)),
         Qc("LIN DEV", "%", "largest departure as measured"),
         Qc("LIN RESID", "%", "rms departure after correction"),
         Qc("LIN LIMIT", "ADU", "departure of 1 %, or full"),
@@ -306,7 +308,8 @@ def response_qc(
     uncertain = limit_error / response.linearity.limit_adu
     if uncertain > LIMIT_ERROR:
         run.warning(
-            f"The linearity limit is uncertain by {100 * uncertain:.1f} %: too few levels of light"
+            f"The linearity limit is uncertain by {100 * uncertain:.1f} %: too few levels of light "
+            "for the scatter they have"
         )
     qc = {
         "GAIN": gain.gain_e_per_adu,
@@ -322,7 +325,10 @@ def response_qc(
         "SERIES OK": not incomplete and worst <= SATURATED_FRACTION and uncertain <= LIMIT_ERROR,
     }
     declared = {item.name for item in DECLARATION.qc_of(run.arm.name)}
-    return qc | ({"PHOTON FACTOR": gain.photon_factor} if "PHOTON FACTOR" in declared else {})
+    if "PHOTON FACTOR" not in declared:
+        return qc
+    ratio = response.transfer.slope
+    return qc | {"PHOTON FACTOR": gain.photon_factor, "FACTOR OVER GAIN": ratio}
 
 
 def limit_error_adu(response: DetectorResponse) -> float:
