@@ -16,7 +16,7 @@ from scipy.linalg import solveh_banded
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
-Ints = NDArray[np.int_]
+Ints = NDArray[np.integer]
 
 SPLINES = 4
 """Number of cubic B-splines that are not zero at a point."""
@@ -89,7 +89,7 @@ def pack(column: Array32, step: float) -> Packing:
     first = np.cumsum(count) - count
     rank = np.arange(len(column)) - np.repeat(first, count)
     shape = (len(count), int(count.max()))
-    place = np.zeros(shape, np.int64)
+    place = np.zeros(shape, np.int32)
     filled = np.zeros(shape, bool)
     place[interval[sort], rank] = sort
     filled[interval[sort], rank] = True

@@ -12,7 +12,7 @@ from soxs_recipes.algorithms.dispersion import DispersionSolution
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
-Ints = NDArray[np.int_]
+Ints = NDArray[np.integer]
 Mask = NDArray[np.bool_]
 
 # The solution is inverted at nodes: every so many pixels along dispersion, so many across.
@@ -98,6 +98,7 @@ def _strip(solution: DispersionSolution, order: int, reach: tuple[float, float])
     along = np.arange(length)[:, None]
     by_row = solution.dispersion_axis == "x"
     index = clipped * length + along if by_row else along * breadth + clipped
+    index = index.astype(np.int32)
     column = (along + shift).astype(np.float32)
     return SlitStrip(order, index, inside, column, slit, area, axis.wave_nm)
 

@@ -15,16 +15,39 @@ from soxs_recipes.algorithms.sky_model import SkyModel
 from soxs_recipes.products.detector_frames import planes
 from soxs_recipes.recipes.base import Result, temperatures
 from soxs_recipes.recipes.science_inputs import SKY_MODEL, SKY_SUB
-from soxs_recipes.recipes.sky_exposures import SkyExposure, without_sky
+from soxs_recipes.recipes.sky_exposures import (
+    Setup,
+    SkyExposure,
+    fitted_sky,
+    prepare,
+    without_sky,
+)
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.flexure import Flexure
+    from soxs_recipes.recipes.base import Run
+    from soxs_recipes.recipes.frames import InputFrame
 
 # Share of the pixels of the orders that count as lines: the brightest.
 _LINES_SHARE = 0.1
 # Where this share of an object's light exceeds the noise, its profile rules what is left.
 _BRIGHT_SHARE = 0.05
 _LEAST_PIXELS = 1000
+
+
+def without_its_sky(
+    run: Run,
+    setup: Setup,
+    role: str,
+    frame: InputFrame,
+    qc: Mapping[str, float | None] | None = None,
+) -> list[Result]:
+    """Products of one exposure, from the raw frame to the sky fitted in it and subtracted.
+
+    Nothing else of the exposure stays in memory.
+    """
+    exposure = prepare(run, setup, frame)
+    return sky_results(role, exposure, fitted_sky(run, exposure), qc=qc)
 
 
 def sky_results(

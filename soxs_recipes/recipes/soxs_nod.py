@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
@@ -20,7 +20,7 @@ from soxs_recipes.recipes.science_inputs import (
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.nodding import NodPositions
     from soxs_recipes.recipes.frames import InputFrame
-    from soxs_recipes.recipes.sky_exposures import Setup, SkyExposure
+    from soxs_recipes.recipes.sky_exposures import Setup
 
 EXPOSURES = observations("NOD", "exposures nodded along the slit, of one role")
 TOLD = {
@@ -73,8 +73,8 @@ class SoxsNod(SoxsRecipe):
 
     def process(self, run: Run) -> Iterator[Result]:
         """Fit and subtract the sky of every exposure, or of every difference."""
-        from soxs_recipes.recipes.sky_exposures import fitted_sky, observed, prepare, read_setup
-        from soxs_recipes.recipes.sky_results import sky_results
+        from soxs_recipes.recipes.sky_exposures import observed, read_setup
+        from soxs_recipes.recipes.sky_results import without_its_sky
 
         inputs = {name: (item,) for name, item in EXPOSURES.items()}
         role, frames = observed(run, {**inputs, "SCI": (*inputs["SCI"], *TOLD.values())})
@@ -84,13 +84,11 @@ class SoxsNod(SoxsRecipe):
         pairs = _pairs(run, positions, frames) if run.settings.sky == "difference" else []
         throw = {"NOD THROW": _throw(positions, offsets)}
         for pair in pairs:
-            exposure = _difference(run, setup, [frames[k] for k in pair])
-            yield from sky_results(role, exposure, fitted_sky(run, exposure), qc=throw)
+            yield from _difference(run, setup, role, [frames[k] for k in pair], throw)
         paired = {k for pair in pairs for k in pair}
         for number, frame in enumerate(frames):
             if number not in paired:
-                exposure = prepare(run, setup, frame)
-                yield from sky_results(role, exposure, fitted_sky(run, exposure), qc=throw)
+                yield from without_its_sky(run, setup, role, frame, throw)
 
 
 def _positions(
@@ -129,11 +127,25 @@ def _pairs(
     return pairs
 
 
-def _difference(run: Run, setup: Setup, pair: Sequence[InputFrame]) -> SkyExposure:
-    from soxs_recipes.recipes.sky_exposures import difference, for_differences, prepare
+def _difference(
+    run: Run,
+    setup: Setup,
+    role: str,
+    pair: Sequence[InputFrame],
+    qc: Mapping[str, float | None],
+) -> list[Result]:
+    """Products of the difference of a pair."""
+    from soxs_recipes.recipes.sky_exposures import (
+        difference,
+        fitted_sky,
+        for_differences,
+        prepare,
+    )
+    from soxs_recipes.recipes.sky_results import sky_results
 
     exact = for_differences(setup)
-    return difference(run, setup, *(prepare(run, exact, frame) for frame in pair))
+    exposure = difference(run, setup, *(prepare(run, exact, frame) for frame in pair))
+    return sky_results(role, exposure, fitted_sky(run, exposure), qc=qc)
 
 
 def _throw(positions: NodPositions, offsets: Sequence[float | None]) -> float | None:

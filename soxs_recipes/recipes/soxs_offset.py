@@ -18,9 +18,8 @@ from soxs_recipes.recipes.science_inputs import (
 )
 
 if TYPE_CHECKING:
-    from soxs_recipes.algorithms.sky_model import SkyModel
     from soxs_recipes.recipes.frames import InputFrame
-    from soxs_recipes.recipes.sky_exposures import SkyBeside, SkyExposure
+    from soxs_recipes.recipes.sky_exposures import Setup, SkyBeside
 
 EXPOSURES = observations("OFFSET", "exposures of the target and of the sky beside it, of one role")
 MAP = Input(
@@ -89,7 +88,6 @@ class SoxsOffset(SoxsRecipe):
     def process(self, run: Run) -> Iterator[Result]:
         """Subtract the sky of every exposure on target, or of every position of a map."""
         from soxs_recipes.recipes.sky_exposures import SkyBeside, observed, prepare, read_setup
-        from soxs_recipes.recipes.sky_results import sky_results
 
         inputs = {name: (item,) for name, item in EXPOSURES.items()}
         role, frames = observed(run, {**inputs, "SCI": (*inputs["SCI"], SKY_EXPOSURES, MAP)})
@@ -102,10 +100,7 @@ class SoxsOffset(SoxsRecipe):
         beside = [SkyBeside.fitted(run, prepare(run, setup, frame)) for frame in skies]
         for frame, is_on in zip(frames, on, strict=True):
             if is_on:
-                exposure = prepare(run, setup, frame)
-                cards = _position(frame) if is_map else {}
-                qc = {"N SKY FRAMES": len(beside)}
-                yield from sky_results(role, exposure, _sky(run, exposure, beside), cards, qc)
+                yield from _reduced(run, setup, role, frame, beside)
 
 
 def _on_target(run: Run, frames: Sequence[InputFrame]) -> list[bool]:
@@ -195,10 +190,18 @@ def _position(frame: InputFrame) -> dict[str, object]:
     }
 
 
-def _sky(run: Run, exposure: SkyExposure, beside: Sequence[SkyBeside]) -> SkyModel:
-    """Sky of an exposure on target from those beside it, with the rest fitted unless told not."""
-    from soxs_recipes.recipes.sky_exposures import fitted_sky, sky_from_others
+def _reduced(
+    run: Run, setup: Setup, role: str, frame: InputFrame, beside: Sequence[SkyBeside]
+) -> list[Result]:
+    """Products of an exposure on target or of a map."""
+    from soxs_recipes.recipes.sky_exposures import fitted_sky, prepare, sky_from_others
+    from soxs_recipes.recipes.sky_results import sky_results
 
-    if not beside:
-        return fitted_sky(run, exposure)
-    return sky_from_others(run, exposure, beside, fit_rest=run.settings.sky == "both")
+    exposure = prepare(run, setup, frame)
+    if beside:
+        fit_rest = run.settings.sky == "both"
+        model = sky_from_others(run, exposure, beside, fit_rest)
+    else:
+        model = fitted_sky(run, exposure)
+    cards = _position(frame) if run.settings.mode == "map" else {}
+    return sky_results(role, exposure, model, cards, {"N SKY FRAMES": len(beside)})

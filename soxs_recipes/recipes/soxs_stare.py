@@ -49,11 +49,10 @@ class SoxsStare(SoxsRecipe):
 
     def process(self, run: Run) -> Iterator[Result]:
         """Fit and subtract the sky of every exposure."""
-        from soxs_recipes.recipes.sky_exposures import fitted_sky, observed, prepare, read_setup
-        from soxs_recipes.recipes.sky_results import sky_results
+        from soxs_recipes.recipes.sky_exposures import observed, read_setup
+        from soxs_recipes.recipes.sky_results import without_its_sky
 
         role, frames = observed(run, {name: (item,) for name, item in EXPOSURES.items()})
         setup = read_setup(run, frames[0])
         for frame in frames:
-            exposure = prepare(run, setup, frame)
-            yield from sky_results(role, exposure, fitted_sky(run, exposure))
+            yield from without_its_sky(run, setup, role, frame)
