@@ -120,7 +120,8 @@ EXTRACTION_PARAMETERS = (
 
 # A given position belongs to an object that is nearer than this share of its width.
 _SAME_OBJECT_FWHM = 0.7
-_LEAST_SLIT_SHARE = 0.9
+# The end of the slit cuts a profile that is less on it.
+_LEAST_SLIT_SHARE = 0.98
 # Starts of exposures are told to this, in days.
 _SAME_START = 1e-6
 
@@ -209,8 +210,8 @@ def tell_doubts(run: Run, found: SlitObject, slit_share: float, traced: bool) ->
         )
     if slit_share < _LEAST_SLIT_SHARE:
         run.warning(
-            f"The object is at the end of the slit: {slit_share:.0%} of its profile is on it; "
-            "the spectrum is of the light that is"
+            "The object is at the end of the slit, which cuts its profile: the spectrum is of the "
+            "light on the slit"
         )
     if not traced:
         run.warning(

@@ -206,7 +206,7 @@ def test_what_is_at_a_position_is_extracted_all_the_same(extract, exposure, capf
 
 
 def test_an_object_at_the_end_of_the_slit_is_told(extract, exposure, capfd):
-    extract(exposure("PL_16.0", nod_arcsec=5.3))
+    extract(exposure("PL_16.0", nod_arcsec=5.2))
     assert "at the end of the slit" in messages(capfd)
 
 
