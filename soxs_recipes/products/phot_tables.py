@@ -66,7 +66,7 @@ class PhotTable:
 
     @property
     def target(self) -> int | None:
-        """Row of the target; None if it lies off the image."""
+        """Row of the target; None if it lies off the image or its place is not known."""
         rows = np.flatnonzero(self.is_target)
         return int(rows[0]) if len(rows) else None
 

@@ -234,7 +234,7 @@ def _target(table: PhotTable) -> str:
     zero += f" ({table.zero_point_kind.lower()})"
     magnitude, error = table.target_magnitude
     if table.target is None:
-        return f"{zero}; target off the image"
+        return f"{zero}; no target on the image that could be told"
     if not table.is_target_seen:
         return f"{zero}; target not seen, {table.filter_name} > {magnitude:.2f} (3 sigma)"
     return f"{zero}; target {table.filter_name} = {magnitude:.3f} ± {error:.3f} (AB)"

@@ -276,25 +276,39 @@ def nightly_zero_point(
     return ZeroPoint(float(above), float(error), np.zeros(len(image.stars.stars), dtype=bool))
 
 
-def target_row(image: CameraImage, plate: Plate, radius_arcsec: float) -> int | None:
-    """Star nearest to the position in the header, if within a radius."""
-    stars = image.stars.stars
-    if not len(stars):
-        return None
+def find_target(
+    image: CameraImage, solved: Solved, radius_arcsec: float
+) -> tuple[int | None, bool]:
+    """Look for the target at the position in the header.
+
+    Returns
+    -------
+    int or None
+        The nearest star within the radius; None without coordinates from the catalogue, which
+        alone are good enough to tell.
+    bool
+        Whether there is certainly no source: none within the radius, or without such coordinates
+        none within the error of the pointing.
+    """
+    distance = _from_header_arcsec(image, solved.field.plate)
+    reach = radius_arcsec if solved.field.is_solved else _UNSOLVED_ARCSEC
+    if not (distance <= reach).any():
+        return None, True
+    return (int(np.argmin(distance)), False) if solved.field.is_solved else (None, False)
+
+
+def _from_header_arcsec(image: CameraImage, plate: Plate) -> np.ndarray:
+    """Distance of each star from the position in the header."""
     x, y = plate.pixel(*pointing_of(image.file))
-    distance = np.hypot(stars.x - x, stars.y - y) * plate.scale_arcsec
-    nearest = int(np.argmin(distance))
-    return nearest if distance[nearest] <= radius_arcsec else None
+    return np.hypot(image.stars.stars.x - x, image.stars.stars.y - y) * plate.scale_arcsec
 
 
 def _standard_row(image: CameraImage, solved: Solved) -> int | None:
     """Brightest star about the position in the header: a flux standard outshines the others."""
-    stars, plate = image.stars.stars, solved.field.plate
-    x, y = plate.pixel(*pointing_of(image.file))
-    distance = np.hypot(stars.x - x, stars.y - y) * plate.scale_arcsec
+    distance = _from_header_arcsec(image, solved.field.plate)
     reach = _STANDARD_ARCSEC if solved.field.is_solved else _UNSOLVED_ARCSEC
     near = np.flatnonzero(distance <= reach)
-    return int(near[np.argmax(stars.flux[near])]) if len(near) else None
+    return int(near[np.argmax(image.stars.stars.flux[near])]) if len(near) else None
 
 
 def _expected_plate(run: Run, file: InputFrame) -> tuple[Plate, bool]:

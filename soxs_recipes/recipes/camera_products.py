@@ -222,7 +222,9 @@ def _bright_rms(image: CameraImage, field: Any) -> float:
     return float(np.sqrt(np.mean(used[bright] ** 2))) if bright.any() else float("nan")
 
 
-def source_table(image: CameraImage, calibrated: Calibrated, target: int | None) -> Table:
+def source_table(
+    image: CameraImage, calibrated: Calibrated, target: int | None, with_limit: bool
+) -> Table:
     """Content of the extension SOURCES.
 
     Parameters
@@ -230,7 +232,9 @@ def source_table(image: CameraImage, calibrated: Calibrated, target: int | None)
     image, calibrated
         The image and its calibration.
     target : int or None
-        Row of the target; None: a row with its limit is appended if it lies on the image.
+        Row of the target.
+    with_limit : bool
+        Whether a row with the limit of the target is appended, if it lies on the image.
     """
     from astropy.table import vstack
 
@@ -242,7 +246,7 @@ def source_table(image: CameraImage, calibrated: Calibrated, target: int | None)
             **_fluxes(image, calibrated),
         }
     )
-    if target is None:
+    if with_limit:
         limit = _target_limit(image, calibrated, count + 1)
         table = table if limit is None else vstack([table, limit])
     return table

@@ -170,10 +170,10 @@ def _results(
 ) -> list[Result]:
     """Image and table of an image."""
     from soxs_recipes.recipes import camera_products as products
-    from soxs_recipes.recipes.camera_calibration import calibrate, target_row
+    from soxs_recipes.recipes.camera_calibration import calibrate, find_target
 
     calibrated = calibrate(run, image, solved, system, nightly)
-    target = target_row(image, solved.field.plate, run.settings.target_radius)
+    target, is_absent = find_target(image, solved, run.settings.target_radius)
     qc = products.image_quality(image, calibrated)
     common = {"qc": qc, "exptime_s": image.exptime_s, "frames": (image.file,)}
     return [
@@ -186,7 +186,7 @@ def _results(
         ),
         Result(
             PHOT_TAB,
-            {"SOURCES": products.source_table(image, calibrated, target)},
+            {"SOURCES": products.source_table(image, calibrated, target, is_absent)},
             **common,
             steps=image.steps,
             cards=products.table_cards(image, calibrated),

@@ -100,8 +100,10 @@ def field(tmp_path_factory, camera_calibrations):
 
     made = {}
 
-    def reduce(target="FIELD", name="r", seed=7, exptime_s=20.0, more=(), **options):
-        key = (target, name, seed, exptime_s, tuple(more), *sorted(options.items()))
+    def reduce(
+        target="FIELD", name="r", seed=7, exptime_s=20.0, more=(), catalogue=True, **options
+    ):
+        key = (target, name, seed, exptime_s, tuple(more), catalogue, *sorted(options.items()))
         if key not in made:
             out = tmp_path_factory.mktemp("field")
             (raw,) = simulate_star_field(
@@ -113,7 +115,8 @@ def field(tmp_path_factory, camera_calibrations):
                 **{**PLACE, "rotator_deg": 33.0, **options},
             )
             entries = [(raw, "IMG_OBJECT_ACQ"), *camera_calibrations, *more]
-            entries.append((out / f"refcat2_{target}.csv", "PHOT_CATALOG"))
+            if catalogue:
+                entries.append((out / f"refcat2_{target}.csv", "PHOT_CATALOG"))
             products = run_in(out / "products", SoxsAstroPhot, entries)
             truth = json.loads((out / "truth" / "manifest.json").read_text())["frames"][raw.name]
             path = products["PHOT_TAB_ACQ"]

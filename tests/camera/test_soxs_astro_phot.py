@@ -142,6 +142,13 @@ def test_field_without_stars_is_told_honestly(field):
     assert wcs.all_pix2world(511.5, 511.5, 0) == pytest.approx([header["RA"], header["DEC"]])
 
 
+def test_without_a_match_no_star_is_called_the_target(field):
+    """A source a few arcsec off may be the target or not."""
+    bright = field("PL_17", "r", 7, 20.0, catalogue=False)
+    assert bright.header["ASTROMET"] == "HEADER"
+    assert bright.table.target is None
+
+
 def test_products_agree_with_each_other(field):
     one = field("PL_17", "r", 7, 20.0)
     with fits.open(one.image) as hdus:
