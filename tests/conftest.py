@@ -100,8 +100,11 @@ def example_product(small_night, tmp_path_factory):
                 for one in RECIPES
                 if tag in [item.tag_of(arm) for item in one.declaration.products]
             )
+            taken = {item.tag_of(arm) for item in recipe.declaration.inputs_of(arm)}
             example = [
-                (_in_role(_in_arm(name, arm), tag), n) for name, n in recipe.declaration.example
+                (name, n)
+                for other, n in recipe.declaration.example
+                if (name := _in_role(_in_arm(other, arm), tag)) in taken
             ]
             frames = [(path, name) for name, n in example for path in frames_of(name, n)]
             folder = tmp_path_factory.mktemp("example")

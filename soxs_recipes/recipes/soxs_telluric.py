@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
@@ -16,6 +17,7 @@ from soxs_recipes.recipes.statics import (
 )
 
 if TYPE_CHECKING:
+    from soxs_recipes.algorithms.molecules import MolecularTable
     from soxs_recipes.algorithms.order_spectra import OrderSpectra
     from soxs_recipes.algorithms.telluric import TelluricFit
     from soxs_recipes.algorithms.telluric_curve import Telluric
@@ -117,20 +119,20 @@ Orders whose data speak against absorption are left as they are. Deep bands are 
     parameters=(METHOD, KNOTS, PRODUCT_SUFFIX),
     qc=(
         Qc("TELL METHOD", "", "how it was made", str),
-        Qc("TELL STD", "", "standard that was used", str),
-        Qc("PWV", "mm", "precipitable water at zenith"),
-        Qc("PWV ERR", "mm", "its standard error"),
-        Qc("PWV STD", "mm", "the same towards the standard"),
-        Qc("O2 SCALE", "", "oxygen over the table, strongest band"),
-        Qc("CO2 SCALE", "", "carbon dioxide over the table"),
-        Qc("CH4 SCALE", "", "methane over the table"),
-        Qc("TELL SHIFT", "px", "median shift of the orders"),
-        Qc("TELL FWHM", "px", "median width of the line spread"),
-        Qc("TELL CHI2", "", "reduced chi-squared"),
+        Qc("TELL STD", "", "standard that was used", str, optional=True),
+        Qc("PWV", "mm", "precipitable water at zenith", optional=True),
+        Qc("PWV ERR", "mm", "its standard error", optional=True),
+        Qc("PWV STD", "mm", "the same towards the standard", optional=True),
+        Qc("O2 SCALE", "", "oxygen over the table, strongest band", optional=True),
+        Qc("CO2 SCALE", "", "carbon dioxide over the table", optional=True),
+        Qc("CH4 SCALE", "", "methane over the table", optional=True),
+        Qc("TELL SHIFT", "px", "median shift of the orders", optional=True),
+        Qc("TELL FWHM", "px", "median width of the line spread", optional=True),
+        Qc("TELL CHI2", "", "reduced chi-squared", optional=True),
         Qc("TELL FLAGGED", "%", "bins flagged as too deep"),
         *TEMPERATURES,
     ),
-    example=(("SCI_SPECTRUM_ORDERS_NIR", 1), ("FLUX_SPECTRUM_ORDERS_NIR", 1)),
+    example=(("SCI_SPECTRUM_ORDERS_VIS", 1),),
 )
 
 
@@ -190,14 +192,16 @@ def _modelled(
     return fit, transmission(spectra, fit, corrections, settings), standard
 
 
-def _standard(run: Run, table: object) -> ObservedStandard | None:
+def _standard(run: Run, table: MolecularTable) -> ObservedStandard | None:
     """The standard among the frames, a telluric one first."""
-    from soxs_recipes.recipes.telluric_standards import observed_standard
+    from soxs_recipes.recipes.telluric_standards import a0v_source, flux_source, observed_standard
 
-    for item in (TELLURIC_STANDARD, FLUX_STANDARD):
+    models = static_path(run, A0V_MODEL), static_path(run, FLUX_STD_TAB)
+    sources = partial(a0v_source, run, models[0]), partial(flux_source, run, models[1])
+    for item, source in zip((TELLURIC_STANDARD, FLUX_STANDARD), sources, strict=True):
         frame = run.inputs.one(item)
         if frame is not None:
-            return observed_standard(run, frame, item is TELLURIC_STANDARD, table)
+            return observed_standard(frame, source, table)
     return None
 
 

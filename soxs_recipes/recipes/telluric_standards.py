@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from soxs_recipes.recipes.statics import A0V_MODEL, FLUX_STD_TAB, static_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from soxs_recipes.recipes.frames import InputFrame
 
     Source = Callable[[np.ndarray], np.ndarray]
+    SourceOf = Callable[[InputFrame, OrderSpectra, MolecularTable], Source | None]
 
 
 @dataclass(frozen=True)
@@ -31,32 +31,31 @@ class ObservedStandard:
 
 
 def observed_standard(
-    run: Run, frame: InputFrame, is_telluric: bool, table: MolecularTable
+    frame: InputFrame, source_of: SourceOf, table: MolecularTable
 ) -> ObservedStandard:
-    """Fit the absorption of a telluric or flux standard."""
+    """Fit the absorption of a standard whose own spectrum `source_of` gives."""
     from soxs_recipes.algorithms.telluric import Sight, fit_telluric
     from soxs_recipes.products.spectrum_tables import read_order_spectra
     from soxs_recipes.recipes.standard_inputs import airmass_of, expected_water
 
     spectra = read_order_spectra(frame.path)
     airmass = airmass_of(frame)
-    if is_telluric:
-        source = _a0v_source(run, spectra, table, airmass)
-    else:
-        source = _flux_standard_source(run, frame)
-    sight = Sight(airmass, expected_water(frame), source)
+    sight = Sight(airmass, expected_water(frame), source_of(frame, spectra, table))
     name = str(frame.header.get("OBJECT", "") or frame.path.name).strip()
-    fit = fit_telluric(spectra, table, sight)
-    return ObservedStandard(frame, name, fit, airmass)
+    return ObservedStandard(frame, name, fit_telluric(spectra, table, sight), airmass)
 
 
-def _a0v_source(run: Run, spectra: OrderSpectra, table: MolecularTable, airmass: float) -> Source:
+def a0v_source(
+    run: Run, model_path: Path, frame: InputFrame, spectra: OrderSpectra, table: MolecularTable
+) -> Source:
+    """Spectrum of an A0V star with the lines of this one."""
     from soxs_recipes.algorithms.a0v_star import fit_star_lines
     from soxs_recipes.algorithms.telluric import order_parts
     from soxs_recipes.products.standard_tables import read_star_model
+    from soxs_recipes.recipes.standard_inputs import airmass_of
 
-    model = read_star_model(static_path(run, A0V_MODEL))
-    lines = fit_star_lines(order_parts(spectra), model, table, airmass)
+    model = read_star_model(model_path)
+    lines = fit_star_lines(order_parts(spectra), model, table, airmass_of(frame))
     run.info(
         f"A0V star: velocity {lines.velocity_kms:.0f} km/s, rotation "
         f"{(lines.broadening_kms**2 + model.rotation_kms**2) ** 0.5:.0f} km/s, hydrogen lines "
@@ -65,7 +64,14 @@ def _a0v_source(run: Run, spectra: OrderSpectra, table: MolecularTable, airmass:
     return lines.source(model)
 
 
-def _flux_standard_source(run: Run, frame: InputFrame) -> Source | None:
+def flux_source(
+    run: Run,
+    table_path: Path,
+    frame: InputFrame,
+    _spectra: OrderSpectra,
+    _table: MolecularTable,
+) -> Source | None:
+    """Published spectrum of a flux standard; None, with a warning, for an unknown one."""
     from soxs_recipes.products.standard_tables import read_reference
     from soxs_recipes.recipes.standard_inputs import UnknownStandardError, identified_standard
 
@@ -74,4 +80,4 @@ def _flux_standard_source(run: Run, frame: InputFrame) -> Source | None:
     except UnknownStandardError as error:
         run.warning(f"{frame.path.name}: {error.summary}; its spectrum is taken as smooth")
         return None
-    return read_reference(static_path(run, FLUX_STD_TAB), star.name).in_vacuum
+    return read_reference(table_path, star.name).in_vacuum
