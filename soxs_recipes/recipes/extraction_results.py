@@ -135,7 +135,7 @@ def quality_control(
         "SEEING": fwhm * (middle / _SEEING_NM) ** _SEEING_POWER if extracted.traced else None,
         "OBJECT TRACED": extracted.traced,
         "SLIT FRAC": float(np.mean([beam.slit_share for beam in extracted.beams])),
-        "BEAM LEVEL SD": float(np.std(extracted.levels)) if len(extracted.levels) > 1 else None,
+        "BEAM LEVEL SD": float(np.std(extracted.levels)),
         **_samples(first.centres),
         **_residuals(view, first.centres),
         "REJPIX FRAC": extracted.rejected,
