@@ -228,6 +228,14 @@ def test_a_series_that_cannot_be_sound_is_refused(simulated, run_recipe):
         )
 
 
+def test_a_series_that_ends_saturated_is_reduced_and_flagged(simulated, run_recipe):
+    """The pixels that are full in the longest pair spoil nothing."""
+    files = simulated("detlin", arm="VIS", times_s=(2.0, 8.0, 16.0, 24.0, 90.0), seed=3)
+    header = fits.getheader(run_recipe(SoxsLingain, *sets_of(files))["GAIN_TAB_VIS"])
+    assert header["ESO QC SERIES OK"] is False
+    assert header["ESO QC GAIN"] == pytest.approx(1.1, rel=0.01)
+
+
 def test_a_saturated_series_and_another_read_mode_are_refused(simulated, run_recipe, tmp_path):
     files = simulated("detlin", **SERIES["VIS"])
     by_tag = {tag: paths for paths, tag in sets_of(files, biases=2)}
