@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 _HC_ERG_NM = 6.62607015e-27 * 2.99792458e17
 _ANGSTROM_PER_NM = 10.0
 _LEAST_COMMON = 20
+_WEIGHT_FLOOR = 0.01
 
 
 def efficiency(wave_nm: Array, throughput: Array, area_cm2: float) -> Array:
@@ -37,7 +38,10 @@ def efficiency(wave_nm: Array, throughput: Array, area_cm2: float) -> Array:
 
 
 def residual_rms(spectra: OrderSpectra, measured: MeasuredResponse, bin_nm: float = 1.0) -> float:
-    """Root mean square of the residuals in bins of a width, less that of the noise."""
+    """Root mean square of the residuals in bins of a width, less that of the noise.
+
+    Bins are weighted by their noise, to which 1 % is added.
+    """
     use = measured.used
     key = spectra.order[use] * 100_000 + np.floor(spectra.wave_nm[use] / bin_nm).astype(int)
     _, place = np.unique(key, return_inverse=True)
@@ -46,7 +50,9 @@ def residual_rms(spectra: OrderSpectra, measured: MeasuredResponse, bin_nm: floa
     mean = np.bincount(place, measured.residual[use]) / count
     variance = np.bincount(place, noise**2) / count**2
     full = count >= np.median(count) / 2
-    return float(np.sqrt(max(np.mean(mean[full] ** 2 - variance[full]), 0.0)))
+    weight = 1 / (variance[full] + _WEIGHT_FLOOR**2)
+    excess = np.sum(weight * (mean[full] ** 2 - variance[full])) / weight.sum()
+    return float(np.sqrt(max(excess, 0.0)))
 
 
 def steps_between_orders(spectra: OrderSpectra, measured: MeasuredResponse) -> dict[int, float]:

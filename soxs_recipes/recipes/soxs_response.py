@@ -151,7 +151,7 @@ centre). A saturated standard is refused.
         Qc("STD DIST", "arcsec", "distance from its position", optional=True),
         Qc("SNR MEDIAN", "", "median signal-to-noise ratio per bin"),
         Qc("EFF MEDIAN", "", "median efficiency"),
-        Qc("RESP RMS", "%", "rms about the curve, 1 nm bins, less noise"),
+        Qc("RESP RMS", "%", "rms of 1 nm bins about the curve"),
         Qc("RESP ERR MEDIAN", "%", "median relative error"),
         Qc("RESP STEP MAX", "%", "largest step between orders", optional=True),
         Qc("SATURATED FRAC", "%", "saturated bins of the worst order"),
