@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -135,28 +135,27 @@ class _Bins:
 
 
 def exposure_pixels(
-    exposures: Sequence[Exposure], slit_range_arcsec: tuple[float, float]
-) -> list[tuple[OrderPixels, ...]]:
+    exposures: Iterable[Exposure], slit_range_arcsec: tuple[float, float]
+) -> Iterator[tuple[OrderPixels, ...]]:
     """Pixels of all orders of every exposure, on the bins of the first.
 
     Parameters
     ----------
-    exposures : sequence of Exposure
-        Frames whose solutions differ by flexure alone.
+    exposures : iterable of Exposure
+        Frames whose solutions differ by flexure alone; each is let go of before the next is asked
+        for.
     slit_range_arcsec : tuple of float
         Slit positions between which pixels are taken.
     """
-    reference = exposures[0].solution
+    reference: DispersionSolution | None = None
     bins: dict[int, _Bins] = {}
-    pixels = []
     for exposure in exposures:
         strips = slit_strips(exposure.solution, slit_range_arcsec)
+        reference = reference or exposure.solution
         bins = bins or {strip.order: _bins(strip) for strip in strips}
         moved = _flexure_px(exposure.solution, reference)
         good = exposure.frame.good() & (exposure.frame.error > 0)
-        orders = (_order(exposure, strip, good, moved, bins[strip.order]) for strip in strips)
-        pixels.append(tuple(orders))
-    return pixels
+        yield tuple(_order(exposure, strip, good, moved, bins[strip.order]) for strip in strips)
 
 
 def nearest_bins(place: NDArray, plane: NDArray) -> NDArray:

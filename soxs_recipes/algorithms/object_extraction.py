@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.beam_combination import BeamSpectra, combine_beams
 from soxs_recipes.algorithms.beam_pixels import Beam, Exposure, OrderPixels, exposure_pixels
+from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.extraction import (
     ExtractionSettings,
     OrderFit,
@@ -76,17 +77,20 @@ class SlitView:
 
     Attributes
     ----------
-    exposures : tuple of Exposure
-        The frames.
+    solution : DispersionSolution
+        Of the first exposure, flexure included.
+    beams : list of (int, Beam)
+        Every beam with the number of its exposure.
     pixels : list of tuple of OrderPixels
-        Pixels of each, by order.
+        Pixels of each exposure, by order.
     profile : StackedProfile
         Light along the slit, where objects should be at 0.
     objects : list of SlitObject
         Objects, the brightest first.
     """
 
-    exposures: tuple[Exposure, ...]
+    solution: DispersionSolution
+    beams: list[tuple[int, Beam]]
     pixels: list[tuple[OrderPixels, ...]]
     profile: StackedProfile
     objects: list[SlitObject]
@@ -95,11 +99,6 @@ class SlitView:
     def origin_arcsec(self) -> float:
         """Slit position of what is at 0 in the profile, in the first positive beam."""
         return next(_expected(beam) for _, beam in self.beams if beam.sign > 0)
-
-    @property
-    def beams(self) -> list[tuple[int, Beam]]:
-        """Every beam with the number of its exposure."""
-        return [(k, beam) for k, exposure in enumerate(self.exposures) for beam in exposure.beams]
 
     @property
     def range_nm(self) -> tuple[float, float]:
@@ -158,22 +157,37 @@ class ExtractedObject:
     rejected: float
 
 
-def look(exposures: Sequence[Exposure], settings: ObjectSettings) -> SlitView:
+def look(exposures: Iterable[Exposure], settings: ObjectSettings) -> SlitView:
     """Collect the pixels of exposures and find the objects on the slit.
 
     Beams are stacked by where the header says the target is, so that an object too faint for one
     exposure is found in all of them together.
+
+    Parameters
+    ----------
+    exposures : iterable of Exposure
+        The frames; of each only its pixels are kept.
+    settings : ObjectSettings
+        See there.
     """
     low, high = settings.limits_arcsec
-    pixels = exposure_pixels(exposures, (low - _MARGIN_ARCSEC, high + _MARGIN_ARCSEC))
-    beams = [
-        BeamView(pixels[k], beam.sign, _expected(beam), _others(exposure, beam))
-        for k, exposure in enumerate(exposures)
-        for beam in exposure.beams
+    solutions: list[DispersionSolution] = []
+    beams: list[tuple[int, Beam]] = []
+
+    def noted() -> Iterator[Exposure]:
+        for number, exposure in enumerate(exposures):
+            solutions.append(exposure.solution)
+            beams.extend((number, beam) for beam in exposure.beams)
+            yield exposure
+
+    pixels = list(exposure_pixels(noted(), (low - _MARGIN_ARCSEC, high + _MARGIN_ARCSEC)))
+    views = [
+        BeamView(pixels[k], beam.sign, _expected(beam), _others(beams, k, beam))
+        for k, beam in beams
     ]
-    profile = stacked_profile(beams, settings.limits_arcsec)
+    profile = stacked_profile(views, settings.limits_arcsec)
     objects = find_objects(profile, settings.detection_sigma)
-    return SlitView(tuple(exposures), pixels, profile, objects)
+    return SlitView(solutions[0], beams, pixels, profile, objects)
 
 
 def extract_object(view: SlitView, found: SlitObject, settings: ObjectSettings) -> ExtractedObject:
@@ -200,8 +214,9 @@ def _expected(beam: Beam) -> float:
     return beam.slit_arcsec if np.isfinite(beam.slit_arcsec) else 0.0
 
 
-def _others(exposure: Exposure, beam: Beam) -> tuple[float, ...]:
-    return tuple(_expected(one) for one in exposure.beams if one.sign != beam.sign)
+def _others(beams: Sequence[tuple[int, Beam]], exposure: int, beam: Beam) -> tuple[float, ...]:
+    """Where the same exposure holds the object with the other sign."""
+    return tuple(_expected(one) for k, one in beams if k == exposure and one.sign != beam.sign)
 
 
 def _beam(
@@ -257,7 +272,7 @@ def _slit_share(model: ObjectModel, fit: OrderFit, limits_arcsec: tuple[float, f
 def _long_form(view: SlitView, orders: dict[int, OrderSpectrum], exptime_s: float) -> OrderSpectra:
     """All orders one after the other, each sorted by wavelength."""
     columns: dict[str, list[NDArray]] = {}
-    solution = view.exposures[0].solution
+    solution = view.solution
     for pixels in view.pixels[0]:
         one, rising = orders[pixels.order], np.argsort(pixels.wave_nm)
         beyond = solution.extrapolated(pixels.order, pixels.wave_nm)

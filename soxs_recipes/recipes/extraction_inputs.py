@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
@@ -20,6 +20,7 @@ from soxs_recipes.recipes.slit_frames import DISP_TAB_2D
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.beam_pixels import Exposure
+    from soxs_recipes.algorithms.dispersion import DispersionSolution
     from soxs_recipes.algorithms.object_extraction import ObjectSettings, SlitView
     from soxs_recipes.algorithms.object_search import SlitObject
     from soxs_recipes.recipes.base import Run
@@ -126,8 +127,10 @@ _LEAST_SLIT_SHARE = 0.98
 _SAME_START = 1e-6
 
 
-def read_exposures(run: Run, role: str, frames: Sequence[InputFrame]) -> list[Exposure]:
-    """Read the frames without sky, each with its sky where that is given.
+def read_exposures(
+    run: Run, role: str, frames: Sequence[InputFrame], solution: DispersionSolution
+) -> Iterator[Exposure]:
+    """Read the frames without sky one by one, each with its sky where that is given.
 
     Raises
     ------
@@ -135,11 +138,8 @@ def read_exposures(run: Run, role: str, frames: Sequence[InputFrame]) -> list[Ex
         If frames, skies and solution do not belong together.
     """
     from soxs_recipes.products.beam_tables import read_exposure
-    from soxs_recipes.products.dispersion_tables import read_dispersion_table
 
-    solution = read_dispersion_table(run.inputs.one(DISP_TAB_2D).path)
     skies = run.inputs.of(SKY_MODEL[role])
-    exposures = []
     for frame in frames:
         sky = next((one for one in skies if _start_apart(frame, one) < _SAME_START), None)
         if sky is None:
@@ -147,11 +147,17 @@ def read_exposures(run: Run, role: str, frames: Sequence[InputFrame]) -> list[Ex
                 f"{frame.path.name}: without its {SKY_MODEL[role].tag_of(run.arm.name)} there is "
                 "no sky spectrum, and the error of the sky is not in that of the object"
             )
-        exposures.append(read_exposure(frame.path, sky and sky.path, solution))
-    return exposures
+        yield read_exposure(frame.path, sky and sky.path, solution)
 
 
-def object_settings(run: Run, exposures: Sequence[Exposure]) -> ObjectSettings:
+def read_solution(run: Run) -> DispersionSolution:
+    """Read the two-dimensional solution."""
+    from soxs_recipes.products.dispersion_tables import read_dispersion_table
+
+    return read_dispersion_table(run.inputs.one(DISP_TAB_2D).path)
+
+
+def object_settings(run: Run, solution: DispersionSolution) -> ObjectSettings:
     """Read settings, ends of the slit and the trace of a standard."""
     from soxs_recipes.algorithms.extraction import ExtractionSettings
     from soxs_recipes.algorithms.object_extraction import ObjectSettings
@@ -161,7 +167,7 @@ def object_settings(run: Run, exposures: Sequence[Exposure]) -> ObjectSettings:
     given = run.settings
     guides = [frame for item in GUIDES for frame in run.inputs.of(item)]
     return ObjectSettings(
-        slit_ends(run, exposures[0].solution),
+        slit_ends(run, solution),
         given.object_detection,
         given.trace_degree,
         read_trace(guides[0].path) if guides else None,

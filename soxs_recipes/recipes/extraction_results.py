@@ -177,7 +177,7 @@ def _samples(centres: CurveFit | None) -> dict[str, float | int | None]:
 
 def _residuals(view: SlitView, centres: CurveFit | None) -> dict[str, float | None]:
     """Residuals of the trace in pixels across dispersion."""
-    solution = view.exposures[0].solution
+    solution = view.solution
     axis = "X" if solution.dispersion_axis == "y" else "Y"
     names = ("MIN", "MAX", "SD", "MEDIAN")
     if centres is None or not centres.used.any():

@@ -12,6 +12,7 @@ from soxs_recipes.recipes.extraction_inputs import (
     chosen_objects,
     object_settings,
     read_exposures,
+    read_solution,
     tell_doubts,
 )
 from soxs_recipes.recipes.extraction_products import EXTRACTION_PRODUCTS, EXTRACTION_QC
@@ -62,10 +63,10 @@ class SoxsExtract(SoxsRecipe):
         from soxs_recipes.recipes.sky_exposures import observed
 
         role, frames = observed(run, {name: (item,) for name, item in SKY_SUB.items()})
-        exposures = read_exposures(run, role, frames)
-        settings = object_settings(run, exposures)
+        solution = read_solution(run)
+        settings = object_settings(run, solution)
         blaze = read_blaze(run.inputs.one(BLAZE_TAB).path)
-        view = look(exposures, settings)
+        view = look(read_exposures(run, role, frames, solution), settings)
         results: list[Result] = []
         for number, found in enumerate(chosen_objects(run, view, frames[0]), 1):
             extracted = extract_object(view, found, settings)
