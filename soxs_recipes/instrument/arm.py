@@ -76,6 +76,8 @@ class Arm(ABC):
     arc_strengths : tuple of float
         log10 of the listed strength of the faintest arc lines that are measured, and of those
         that show where the spectral format has drifted to.
+    rows_drift : bool
+        Whether the zero level drifts from row to row by more than its reference shows.
     """
 
     name: ClassVar[str]
@@ -85,6 +87,7 @@ class Arm(ABC):
     temperature_keywords: ClassVar[Mapping[str, str]] = MappingProxyType({})
     pinholes_arcsec: ClassVar[tuple[float, ...]] = ()
     arc_strengths: ClassVar[tuple[float, float]] = (0.0, 0.0)
+    rows_drift: ClassVar[bool] = False
 
     def readout(self, header: Header) -> Readout:
         """How a frame of this arm was read.

@@ -162,12 +162,12 @@ def object_settings(run: Run, solution: DispersionSolution) -> ObjectSettings:
     from soxs_recipes.algorithms.extraction import ExtractionSettings
     from soxs_recipes.algorithms.object_extraction import ObjectSettings
     from soxs_recipes.products.object_tables import read_trace
-    from soxs_recipes.recipes.sky_exposures import slit_ends
+    from soxs_recipes.recipes.slit_edges import read_edges, slit_ends
 
     given = run.settings
     guides = [frame for item in GUIDES for frame in run.inputs.of(item)]
     return ObjectSettings(
-        slit_ends(run, solution),
+        slit_ends(read_edges(run, solution), solution),
         given.object_detection,
         given.trace_degree,
         read_trace(guides[0].path) if guides else None,

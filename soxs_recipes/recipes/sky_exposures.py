@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soxs_recipes.algorithms.flat_field_stack import inside_orders
 from soxs_recipes.algorithms.flexure import Flexure, sky_flexure
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
+from soxs_recipes.algorithms.row_levels import row_levels
 from soxs_recipes.algorithms.sky_fit import SkySettings, SkySpectrum
 from soxs_recipes.algorithms.sky_model import SkyModel, fit_sky, given_sky
 from soxs_recipes.algorithms.sky_transfer import transferred_sky, weights_in_time
@@ -19,12 +21,12 @@ from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
 from soxs_recipes.errors import MissingInputError, SettingMismatchError
 from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.products.line_check_tables import read_offset
-from soxs_recipes.products.order_tables import read_order_table
 from soxs_recipes.products.sky_lines import read_sky_lines
 from soxs_recipes.recipes.common_inputs import MASTER_DARK_NIR
 from soxs_recipes.recipes.detrending import Detrended, detrend_one, with_cosmic_rays
 from soxs_recipes.recipes.detrending_calibrations import Calibrations, read_calibrations
-from soxs_recipes.recipes.science_inputs import LINE_CHECK_TAB, ORDER_TAB_EDGES
+from soxs_recipes.recipes.science_inputs import LINE_CHECK_TAB
+from soxs_recipes.recipes.slit_edges import read_edges, slit_ends
 from soxs_recipes.recipes.slit_frames import full_solution
 from soxs_recipes.recipes.soxs_line_check import SLIT_PX_PER_ARCSEC, slit_width_arcsec
 from soxs_recipes.recipes.statics import SKY_LINES, static_path
@@ -43,6 +45,8 @@ _LINES_PER_ORDER, _LEAST_SNR, _BLEND_PX = 20, 7.0, 0.1
 _TARGET_ARCSEC = 1.5
 # A line check of the same night tells the flexure to this.
 _LINE_CHECK_PX = 0.1
+# So far from the edges of the orders no light of the slit is seen.
+_CLEAR_PX = 4.0
 # Below this multiple of the read-noise variance detrending takes photon noise from surroundings.
 _FAINT = 4.0
 
@@ -63,6 +67,9 @@ class Setup:
         Lines of the night sky.
     expected : Flexure
         What is known of the flexure before sky lines are measured.
+    dark : ndarray of bool or None
+        Pixels between the orders, by which the drift of rows is measured; None where rows have
+        none.
     """
 
     calibrations: Calibrations
@@ -70,6 +77,7 @@ class Setup:
     slit_arcsec: tuple[float, float]
     lines: ArcLines
     expected: Flexure
+    dark: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +195,9 @@ def read_setup(run: Run, first: InputFrame) -> Setup:
     if calibrations.dark is None and run.arm.name in MASTER_DARK_NIR.arms:
         run.warning("No master dark: hot pixels stay in the exposures")
     lines = read_sky_lines(static_path(run, SKY_LINES))
-    return Setup(calibrations, solution, slit_ends(run, solution), lines, expected)
+    orders = read_edges(run, solution)
+    dark = ~inside_orders(orders, -_CLEAR_PX) if run.arm.rows_drift else None
+    return Setup(calibrations, solution, slit_ends(orders, solution), lines, expected, dark)
 
 
 def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
@@ -195,6 +205,8 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
     exposure = detrend_one(run, frame, setup.calibrations)
     if run.settings.cosmic_rays:
         exposure = with_cosmic_rays(run, exposure)
+    if setup.dark is not None:
+        exposure = _without_drift(exposure, setup.dark)
     flexure = _flexure(run, setup, exposure)
     noise = exposure.noise.variance(np.array([0.0, 1.0]))
     duration_s = float(frame.header.get(kw.EXPTIME, exposure.exptime_s))
@@ -210,6 +222,13 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
         beams=((1, target_slit_arcsec(frame)),),
         mjd_mid=float(frame.header.get(kw.MJD_OBS, np.nan)) + duration_s / 2 / 86400,
     )
+
+
+def _without_drift(exposure: Detrended, dark: np.ndarray) -> Detrended:
+    """Exposure without what the rows between the orders have in common."""
+    levels = row_levels(exposure.frame, dark)
+    steps = (*exposure.steps, "subtracted: drift of each row, from pixels between the orders")
+    return replace(exposure, frame=levels.removed_from(exposure.frame), steps=steps)
 
 
 def target_slit_arcsec(frame: InputFrame) -> float:
@@ -373,26 +392,3 @@ def _beside_target(setup: Setup, frame: DetectorFrame, slit_arcsec: float) -> De
     for strip in slit_strips(setup.solution, near):
         mask.reshape(-1)[strip.index[strip.inside]] = True
     return frame.flag(mask, Quality.REJECTED)
-
-
-def slit_ends(run: Run, solution: DispersionSolution) -> tuple[float, float]:
-    """Slit positions of the edges of the orders, a median over all orders."""
-    file = run.inputs.one(ORDER_TAB_EDGES)
-    axis = run.arm.detector.dispersion_axis
-    table = read_order_table(file.path, solution.shape, axis)
-    if not table.has_edges:
-        raise MissingInputError(
-            "The order table has no edges",
-            file=file.path,
-            expected="edges of the orders",
-            remedy="give the product ORDER_TAB_EDGES of soxs_spec_mflat",
-        )
-    ends = []
-    for order, (first, last) in zip(table.orders, table.edges_sampled, strict=True):
-        along = np.linspace(first, last, 24)
-        across = np.stack([table.lower(order, along), table.upper(order, along)])
-        x, y = (along, across) if axis == "x" else (across, along)
-        _, slit = solution.to_sky(order, *np.broadcast_arrays(x, y))
-        ends.append(np.sort(np.nanmedian(slit, axis=1)))
-    low, high = np.median(ends, axis=0)
-    return float(low), float(high)
