@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/truth_picture.py DEMO_DIRECTORY PICTURE.png
 
-The truth is the light of the target above the atmosphere at the instrument's resolution; what the
-slit loses is a smooth factor, so the shape is compared: the ratio over its median, in bins of 5 nm.
+The truth is the light of the target above the atmosphere at the instrument's resolution. What the
+slit loses is a smooth factor, so the shape is compared: the ratio over its mean, in bins of 10 nm,
+with the error that the product states.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from astropy.io import fits
+from scipy.ndimage import maximum_filter1d
 
 from soxs_simulator.scenes_truth import read_exposure_truth
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-BIN_NM = 5.0
-DEEP = 0.9  # transmission below which a bin counts as telluric
+BIN_NM = 10.0
+DEEP = 0.95  # transmission over that beside the band, below which a bin counts as telluric
 
 
 def main(demo: Path, picture: Path) -> None:
@@ -32,15 +34,24 @@ def main(demo: Path, picture: Path) -> None:
     wave, flux, error = (np.asarray(row[name], float) for name in ("WAVE", "FLUX", "ERR"))
     good = (np.asarray(row["QUAL"]) == 0) & (error > 0)
     true, transmission = truth(demo / "raw" / "truth" / "manifest.json", wave)
-    centre, ratio, sky = binned(wave, flux / true, good, transmission)
-    clear = sky > DEEP
-    scale = np.nanmedian(ratio[clear])
-    departure = ratio / scale - 1
+    part = good & np.isfinite(true)
+    centre, ratio, noise, depth = binned(
+        wave[part], flux[part] / true[part], error[part] / true[part], transmission[part]
+    )
+    clear = depth > DEEP
+    scale = np.average(ratio[clear], weights=noise[clear] ** -2)
+    departure, noise = ratio / scale - 1, noise / scale
     print(f"{merged.name}: flux over truth {scale:.3f} (light lost at the slit included)")
-    for name, part in (("clear", clear), ("telluric", ~clear)):
-        rms = np.sqrt(np.nanmean(departure[part] ** 2))
-        print(f"  {name} bins of {BIN_NM:g} nm: {part.sum()}, rms departure of the shape {rms:.2%}")
-    draw(picture, merged.name, (wave, flux, error, good, true * scale), (centre, departure, clear))
+    for name, chosen in (("clear", clear), ("telluric", ~clear)):
+        weight = noise[chosen] ** -2
+        rms = np.sqrt(np.average(departure[chosen] ** 2, weights=weight))
+        expected = np.sqrt(np.average(noise[chosen] ** 2, weights=weight))
+        print(
+            f"  {name} bins of {BIN_NM:g} nm: {chosen.sum()}, departure of the shape {rms:.2%} "
+            f"(weighted rms), by noise alone {expected:.2%}"
+        )
+    spectrum = (wave, flux, error, good, true * scale)
+    draw(picture, merged.name, spectrum, (centre, departure, noise, clear))
 
 
 def truth(manifest: Path, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,23 +68,29 @@ def truth(manifest: Path, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return flux, transmission
 
 
-def binned(wave, ratio, good, transmission):
-    """Median ratio and mean transmission in bins."""
-    edges = np.arange(wave[0], wave[-1], BIN_NM)
-    index = np.digitize(wave, edges) - 1
-    centre = edges + BIN_NM / 2
-    result = np.full((2, edges.size), np.nan)
-    for n in range(edges.size):
-        here = (index == n) & good & np.isfinite(ratio)
-        if here.sum() > 5:
-            result[:, n] = np.median(ratio[here]), np.mean(transmission[here])
-    return centre, result[0], np.nan_to_num(result[1])
+def binned(
+    wave: np.ndarray, ratio: np.ndarray, error: np.ndarray, transmission: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Weighted mean ratio with error, and mean transmission over the largest one near, in bins."""
+    index = ((wave - wave[0]) // BIN_NM).astype(int)
+    weight = error**-2
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(index, values)
+
+    used = total(weight) > 0
+    clear = maximum_filter1d(transmission, 2001)
+    sums = [total(values) for values in (wave, weight * ratio, weight, transmission / clear)]
+    number = total(np.ones(wave.size))
+    mean, weighted, weights, depth = (values[used] for values in sums)
+    count = number[used]
+    return mean / count, weighted / weights, weights**-0.5, depth / count
 
 
 def draw(picture: Path, title: str, spectrum: tuple, comparison: tuple) -> None:
     """Spectrum with truth above, departure below."""
     wave, flux, error, good, true = spectrum
-    centre, departure, clear = comparison
+    centre, departure, noise, clear = comparison
     figure, (upper, lower) = plt.subplots(
         2, 1, figsize=(11, 6), sharex=True, height_ratios=(2.2, 1), layout="constrained"
     )
@@ -84,8 +101,17 @@ def draw(picture: Path, title: str, spectrum: tuple, comparison: tuple) -> None:
     upper.set(ylabel="erg s$^{-1}$ cm$^{-2}$ Å$^{-1}$", title=title)
     upper.set_ylim(0, 1.3 * np.nanpercentile(true, 99.5))
     upper.legend()
-    lower.plot(centre[clear], 100 * departure[clear], ".", ms=4)
-    lower.plot(centre[~clear], 100 * departure[~clear], ".", ms=4, color="0.7", label="telluric")
+    for chosen, colour, label in ((clear, "C0", "clear"), (~clear, "0.6", "telluric")):
+        lower.errorbar(
+            centre[chosen],
+            100 * departure[chosen],
+            100 * noise[chosen],
+            fmt=".",
+            ms=4,
+            lw=0.6,
+            color=colour,
+            label=label,
+        )
     lower.axhline(0, color="0.5", lw=0.8)
     lower.set(xlabel="wavelength / nm", ylabel="departure / %", ylim=(-10, 10))
     lower.legend(fontsize=8)
