@@ -48,6 +48,8 @@ _FIRST_FITS = 2
 _THREADS = 2
 # Jaws of the slit, and objects compared with Moffat's profile, depart by this much.
 _USUAL_ROUGHNESS, _USUAL_MISFIT = 0.01, 0.1
+# Light of an object below this share of the sky leaves the illumination of the slit to be seen.
+_FAINT_LIGHT = 0.02
 # Of the variance of a pixel at least this share is kept as noise that no light causes.
 _LEAST_BASE = 0.1
 
@@ -138,10 +140,7 @@ def fit_sky(
         return order, state
 
     fitted = _in_parallel(first, strips, [level for level, _ in levels])
-    lit = measure_factors(
-        ((order.slit, order.flux - sum(s.objects), s.sky, s.weight) for order, s in fitted),
-        _USUAL_ROUGHNESS,
-    )
+    lit = measure_factors((_sky_alone(order, state) for order, state in fitted), _USUAL_ROUGHNESS)
     model = _last(frame, _reshaped(fitted), lit, objects, settings)
     return model if known is None else replace(model, flux=model.flux + known * model.covered)
 
@@ -180,6 +179,16 @@ def _base_variance(frame: DetectorFrame, settings: SkySettings) -> Image:
         return variance
     light = expected_signal(frame.flux, settings.faint_below_e)
     return np.maximum(variance - factor * light, np.float32(_LEAST_BASE) * variance)
+
+
+def _sky_alone(order: PackedOrder, state: FitState) -> tuple[Array32, Array32, Array32, Array32]:
+    """Slit position, sky in the data, sky of the model, weight: 0 where objects blur the sight.
+
+    What the first profile of an object misses would pass for illumination of the slit.
+    """
+    light = sum(state.objects, start=np.zeros_like(state.sky))
+    clear = np.abs(light) < np.float32(_FAINT_LIGHT) * np.abs(state.sky)
+    return order.slit, order.flux - light, state.sky, state.weight * clear
 
 
 def _level(strip: SlitStrip, flux: Image, good: Mask) -> tuple[Array32, Array32]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -139,7 +140,7 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         )
 
     @abstractmethod
-    def process(self, run: Run) -> Sequence[Result]:
+    def process(self, run: Run) -> Iterable[Result]:
         """Reduce the frames of a run to products."""
 
     def run(self, frameset: cpl.ui.FrameSet, settings: Mapping[str, Value]) -> cpl.ui.FrameSet:
@@ -167,12 +168,11 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         run = self._prepare(frameset, settings)
         here = Path.cwd()
         with scratch_directory(here) as scratch:
-            results = [*self.process(run), *self._page(run)]
-            written = self._write_all(run, results, scratch)
+            written = self._write_all(run, chain(self.process(run), self._page(run)), scratch)
             for path in publish(scratch, here, [name for name, _ in written]):
                 run.warning(f"{path.name} was made from other raw files and has been replaced")
         return cpl.ui.FrameSet(
-            [product_frame(name, result.tag(run), result.draw is None) for name, result in written]
+            [product_frame(name, tag, name.endswith(".fits")) for name, tag in written]
         )
 
     def _page(self, run: Run) -> list[Result]:
@@ -186,27 +186,35 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         return [drawn(self.declaration.page, partial(draw_page, run.recipe))]
 
     def _write_all(
-        self, run: Run, results: Sequence[Result], scratch: Path
-    ) -> list[tuple[str, Result]]:
-        """Write the FITS products, then what is drawn from them; tell what was measured."""
+        self, run: Run, results: Iterable[Result], scratch: Path
+    ) -> list[tuple[str, str]]:
+        """Write the FITS products, then what is drawn from them; tell what was measured.
+
+        A product is written as soon as the recipe yields it, so that several need not fit into
+        memory together. Returned are their names and tags.
+        """
         told: list[tuple[Callable[[str], None], str]] = []
-        names: list[tuple[str, Result]] = []
-        for result in results:
-            if result.draw is None:
-                name, lines = self._write(result, run, scratch)
-                names.append((name, result))
-                told += lines
-        finished = _by_tag(run, names, scratch)
+        written: list[tuple[str, str]] = []
+        pictures: list[Result] = []
         for result in results:
             if result.draw is not None:
-                name = self._file_name(result, run)
-                result.draw(finished, scratch / name)
-                names.append((name, result))
-                told.append((run.info, f"{result.tag(run)}: {name}"))
+                pictures.append(result)
+                continue
+            name, lines = self._write(result, run, scratch)
+            written.append((name, result.tag(run)))
+            told += lines
+        finished: dict[str, list[Path]] = {}
+        for name, tag in written:
+            finished.setdefault(tag, []).append(scratch / name)
+        for result in pictures:
+            name = self._file_name(result, run)
+            result.draw(finished, scratch / name)
+            written.append((name, result.tag(run)))
+            told.append((run.info, f"{result.tag(run)}: {name}"))
         # Products of one run share most of their QC: each value is told once.
         for tell, text in dict.fromkeys(told):
             tell(text)
-        return names
+        return written
 
     def _prepare(self, frameset: cpl.ui.FrameSet, settings: Mapping[str, Value]) -> Run:
         """Check settings and frames; what is given is noted in the parameter list for DFS."""
@@ -278,14 +286,6 @@ def _set_cards(header: fits.Header, cards: Mapping[str, Any]) -> None:
             header.remove(name, ignore_missing=True)
         else:
             header[name] = card
-
-
-def _by_tag(run: Run, names: Sequence[tuple[str, Result]], scratch: Path) -> dict[str, list[Path]]:
-    """Paths of written products by tag."""
-    found: dict[str, list[Path]] = {}
-    for name, result in names:
-        found.setdefault(result.tag(run), []).append(scratch / name)
-    return found
 
 
 def _cpl_parameter(declaration: Declaration, item: Parameter) -> Any:
