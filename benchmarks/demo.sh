@@ -51,7 +51,7 @@ done
 echo
 echo "== pyesorex soxs_merge merge.sof"
 soxs classify reduced/*.fits 2>/dev/null | grep -E ' (SCI_SPECTRUM_ORDERS|RESP_TAB|TELLURIC_TAB)_(VIS|NIR)$' > merge.sof
-pyesorex --output-dir=reduced soxs_merge merge.sof
+pyesorex --output-dir=reduced soxs_merge --plots merge.sof
 
 echo
 echo "== the merged spectrum against the truth of the simulation"

@@ -31,8 +31,9 @@ def main(demo: Path, picture: Path) -> None:
     """Write the picture and print the figures."""
     merged = sorted((demo / "reduced").glob("sci_slit_flux_merged*.fits"))[-1]
     row = fits.getdata(merged, 1)[0]
-    wave, flux, error = (np.asarray(row[name], float) for name in ("WAVE", "FLUX", "ERR"))
-    good = (np.asarray(row["QUAL"]) == 0) & (error > 0)
+    names = ("WAVE", "FLUX_TELLURIC", "ERR_TELLURIC")
+    wave, flux, error = (np.asarray(row[name], float) for name in names)
+    good = (np.asarray(row["QUAL"]) == 0) & (error > 0) & np.isfinite(flux)
     true, transmission = truth(demo / "raw" / "truth" / "manifest.json", wave)
     part = good & np.isfinite(true)
     centre, ratio, noise, depth = binned(
