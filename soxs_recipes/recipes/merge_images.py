@@ -19,8 +19,8 @@ from soxs_recipes.products.phase3_observation import observation_of
 from soxs_recipes.products.phase3_spectrum import COUNT_RATE, ERG, companion_cards
 from soxs_recipes.products.table_input import read_columns
 from soxs_recipes.recipes.base import Result, Run
-from soxs_recipes.recipes.merge_inputs import SKY_SUB, SOLUTION, ArmInput
-from soxs_recipes.recipes.merge_products import IMAGE
+from soxs_recipes.recipes.merge_declarations import IMAGE, SKY_SUB, SOLUTION
+from soxs_recipes.recipes.merge_inputs import ArmInput
 from soxs_recipes.recipes.slit_frames import solution_of_shape
 
 if TYPE_CHECKING:

@@ -18,10 +18,8 @@ from soxs_recipes.algorithms.slit_loss import Seen, at_the_slit, off_zenith
 from soxs_recipes.errors import HeaderError, InputError
 from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.products.phase3_observation import slit_width_arcsec
-from soxs_recipes.recipes.declarations import Input, Kind
-from soxs_recipes.recipes.roles import role_inputs
-from soxs_recipes.recipes.slit_frames import DISP_TAB_2D
-from soxs_recipes.recipes.statics import EXTINCTION_TAB, FILTER_TAB, static_path
+from soxs_recipes.recipes.merge_declarations import RESP_TAB, SPECTRUM_ORDERS, TELLURIC_TAB
+from soxs_recipes.recipes.statics import EXTINCTION_TAB, static_path
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.combine_spectra import SpectrumPiece
@@ -34,33 +32,6 @@ if TYPE_CHECKING:
 AIRMASS_KEYWORDS = ("ESO TEL AIRM START", "ESO TEL AIRM END")
 MEASURED_SEEING = "ESO QC SEEING"
 SEEING_KEYWORDS = ("ESO TEL AMBI FWHM START", "ESO TEL AMBI FWHM END")
-
-SPECTRUM_ORDERS = role_inputs(
-    "SPECTRUM_ORDERS_{arm}", "extracted orders of one or both arms", maximum=1
-)["SCI"]
-
-
-def _calibration(tag: str, meaning: str, maximum: int = 1) -> Input:
-    return Input(tag, meaning, Kind.CALIB, minimum=0, maximum=maximum)
-
-
-RESP_TAB = _calibration("RESP_TAB_{arm}", "response; without it counts are delivered")
-TELLURIC_TAB = _calibration("TELLURIC_TAB_{arm}", "telluric transmission of this target")
-PHOT_TAB = _calibration("PHOT_TAB_ACQ", "magnitude of the target: the absolute scale")
-SKY_SUB = role_inputs(
-    "SKY_SUB_{arm}", "frame without sky, for the two-dimensional product", minimum=0, maximum=1
-)["SCI"]
-SOLUTION = Input(DISP_TAB_2D.tag, "its dispersion solution", Kind.CALIB, minimum=0, maximum=1)
-MERGE_INPUTS = (
-    SPECTRUM_ORDERS,
-    RESP_TAB,
-    TELLURIC_TAB,
-    PHOT_TAB,
-    SKY_SUB,
-    SOLUTION,
-    EXTINCTION_TAB,
-    FILTER_TAB,
-)
 
 
 @dataclass(frozen=True)

@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from soxs_recipes.algorithms.combine_spectra import Combined
 from soxs_recipes.algorithms.flux_calibration import SYSTEMATIC, TELLURIC_FLUX, TRANSMISSION
+from soxs_recipes.products.phase3_columns import EXTENSION
 from soxs_recipes.products.phase3_observation import Observation
 from soxs_recipes.products.phase3_spectrum import (
-    COLUMNS,
-    ERG,
-    EXTENSION,
     SdpSpectrum,
     extension_cards,
     primary_cards,
     spectrum_table,
     trimmed,
 )
-from soxs_recipes.recipes.base import Result, drawn
-from soxs_recipes.recipes.declarations import Column, Hdu, Product, Value, detector_hdus
-
-_SPECTRUM_HDU = Hdu(
-    EXTENSION,
-    "table",
-    "",
-    "one row of arrays",
-    tuple(
-        Column(one.name, one.dtype, ERG if one.unit == "flux" else one.unit, one.help)
-        for one in COLUMNS
-    ),
-)
-ARM_SPECTRUM = Product(
-    "SCI_SLIT_FLUX_{arm}",
-    "calibrated spectrum of one arm, ESO science data product",
-    (_SPECTRUM_HDU,),
-    per_observation=True,
-)
-MERGED_SPECTRUM = Product(
-    "SCI_SLIT_FLUX_MERGED",
-    "calibrated spectrum of both arms, ESO science data product",
-    (_SPECTRUM_HDU,),
-    per_observation=True,
-    on_request=True,
-)
-IMAGE = Product(
-    "SCI_SLIT_FLUX_2D_{arm}",
-    "rectified spectrum, wavelength- and flux-calibrated; slit losses left as they are",
-    detector_hdus("", "all orders on one grid, wavelength against slit position"),
-    per_observation=True,
-    on_request=True,
-)
-
-
-def _side_product(kind: str, suffix: str, meaning: str) -> Product:
-    return Product(
-        f"SCI_SLIT_FLUX_{kind}", meaning, (), per_observation=True, on_request=True, suffix=suffix
-    )
-
-
-ASCII = _side_product("ASCII", ".txt", "the spectrum as text")
-PICTURE = _side_product("PNG", ".png", "page of the spectrum, a picture")
-PAGE = _side_product("PDF", ".pdf", "page of the spectrum, to print")
-MERGE_PRODUCTS = (ARM_SPECTRUM, MERGED_SPECTRUM, IMAGE, ASCII, PICTURE, PAGE)
+from soxs_recipes.recipes.base import Result
+from soxs_recipes.recipes.declarations import Product, Value
 
 
 @dataclass(frozen=True)
@@ -149,22 +103,3 @@ def _sdp(spectrum: Combined, counts: np.ndarray, making: Making) -> SdpSpectrum:
         making.resolution,
         making.is_barycentric,
     )
-
-
-def side_results(tag: str, ascii_copy: bool, page: bool) -> list[Result]:
-    """What is written and drawn from the finished product of a tag."""
-
-    def written(finished: Mapping[str, Sequence[Path]], path: Path) -> None:
-        from soxs_recipes.products.ascii_spectrum import write_ascii
-
-        write_ascii(finished[tag][0], path)
-
-    def pictured(finished: Mapping[str, Sequence[Path]], path: Path) -> None:
-        from soxs_recipes.qc.spectrum_page import draw_spectrum_page
-
-        draw_spectrum_page(finished[tag][0], path)
-
-    wanted = [(ASCII, written)] if ascii_copy else []
-    if page:
-        wanted += [(PICTURE, pictured), (PAGE, pictured)]
-    return [drawn(product, draw) for product, draw in wanted]

@@ -13,8 +13,9 @@ from soxs_recipes.algorithms.slit_loss import Seen, relative_loss
 from soxs_recipes.errors import ParameterError
 from soxs_recipes.products.filter_tables import read_filters
 from soxs_recipes.products.phot_tables import read_phot_table
-from soxs_recipes.recipes.declarations import AUTO, Parameter
-from soxs_recipes.recipes.merge_inputs import MEASURED_SEEING, PHOT_TAB, ArmInput
+from soxs_recipes.recipes.declarations import AUTO
+from soxs_recipes.recipes.merge_declarations import NO_MAGNITUDE, PHOT_TAB
+from soxs_recipes.recipes.merge_inputs import MEASURED_SEEING, ArmInput
 from soxs_recipes.recipes.statics import FILTER_TAB, static_path
 
 if TYPE_CHECKING:
@@ -25,34 +26,10 @@ if TYPE_CHECKING:
     from soxs_recipes.algorithms.passbands import Passband
     from soxs_recipes.recipes.base import Run
 
-NO_MAGNITUDE = 99.0
 _ANGSTROM_PER_NM = 10.0
 _LEAST_COVER = 0.97
 _SAME_SLIT_ARCSEC = 0.01
 _MAG_TO_RELATIVE = 0.4 * math.log(10)
-
-FLUX_SCALE = Parameter(
-    "flux-scale",
-    AUTO,
-    "Absolute flux scale: from PHOT_TAB_ACQ, from a magnitude given here, or none; auto takes the "
-    "first there is",
-    choices=(AUTO, "none", "photometry", "magnitude"),
-)
-MAGNITUDE = Parameter(
-    "magnitude", NO_MAGNITUDE, "AB magnitude of the target, 99 for none", "mag", -5.0, 99.0
-)
-MAGNITUDE_ERROR = Parameter("magnitude-error", 0.05, "Its standard error", "mag", 0.0, 2.0)
-MAGNITUDE_FILTER = Parameter(
-    "magnitude-filter", "r", "Its filter", choices=("u", "g", "r", "i", "z", "y", "V")
-)
-SLIT_LOSS = Parameter(
-    "slit-loss",
-    AUTO,
-    "Whether the wavelength dependence of slit losses is corrected by a model of the seeing; auto "
-    "does so where target and standard had different slits, or the flux scale is absolute",
-    choices=(AUTO, "yes", "no"),
-)
-SCALE_PARAMETERS = (FLUX_SCALE, MAGNITUDE, MAGNITUDE_ERROR, MAGNITUDE_FILTER, SLIT_LOSS)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX
 from soxs_recipes.recipes.declarations import AUTO, Declaration, Parameter, Qc
-from soxs_recipes.recipes.merge_inputs import MERGE_INPUTS
-from soxs_recipes.recipes.merge_products import (
+from soxs_recipes.recipes.merge_declarations import (
     ARM_SPECTRUM,
+    MERGE_INPUTS,
     MERGE_PRODUCTS,
     MERGED_SPECTRUM,
+    SCALE_PARAMETERS,
     side_results,
 )
-from soxs_recipes.recipes.merge_scale import SCALE_PARAMETERS
 
 STEP = Parameter(
     "velocity-step", 15.0, "Width of a bin where bins are equal in velocity", "km/s", 1.0, 300.0

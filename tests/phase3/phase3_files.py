@@ -4,6 +4,7 @@ import numpy as np
 from astropy.io import fits
 
 from soxs_recipes.products.detector_frames import HDU_CLASSES
+from soxs_recipes.products.phase3_columns import EXTENSION
 from soxs_recipes.products.phase3_image import (
     ImagePhotometry,
     image_extension_cards,
@@ -11,7 +12,6 @@ from soxs_recipes.products.phase3_image import (
 )
 from soxs_recipes.products.phase3_observation import Observation
 from soxs_recipes.products.phase3_spectrum import (
-    EXTENSION,
     SdpSpectrum,
     companion_cards,
     extension_cards,
