@@ -20,14 +20,16 @@ def test_page_is_a_product_drawn_on_request(recipe, simulated_sof, tmp_path, mon
     """The page can be drawn again from the files alone, and it is no empty picture."""
     monkeypatch.chdir(tmp_path)
     frames = recipe().run(cpl.ui.FrameSet(str(simulated_sof(recipe.declaration))), {"plots": True})
-    files = {frame.tag: tmp_path / frame.file for frame in frames}
+    files = {}
+    for frame in frames:
+        files.setdefault(frame.tag, []).append(tmp_path / frame.file)
     arm = recipe.declaration.example[0][0].rpartition("_")[2]
-    page = files.pop(recipe.declaration.page.tag_of(arm))
+    (page,) = files.pop(recipe.declaration.page.tag_of(arm))
     pixels = imread(page)
     assert pixels.shape[0] > 600
     assert pixels.shape[1] > 900
     panels = pixels[60:, :, :3].reshape(-1, 3)
     assert np.mean(panels.min(axis=1) < 0.9) > 0.02
     again = tmp_path / "again.png"
-    draw_page(recipe.declaration.name, {tag: [path] for tag, path in files.items()}, again)
+    draw_page(recipe.declaration.name, files, again)
     assert np.mean(np.abs(imread(again) - pixels)) < 1e-3
