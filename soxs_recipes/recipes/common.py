@@ -42,6 +42,14 @@ def detection(default: float) -> Parameter:
 
 
 STACKING = (STACK_METHOD, KAPPA, ITERATIONS)
+OBJECT_DETECTION = Parameter(
+    "object-detection",
+    6.0,
+    "Significance of a peak along the slit from which it is an object",
+    "sigma",
+    3.0,
+    1000.0,
+)
 
 TEMPERATURES = (
     Qc("DETECTOR TEMP", "K", "detector temperature", arms=("VIS", "NIR")),

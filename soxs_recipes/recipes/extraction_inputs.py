@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
-from soxs_recipes.recipes.common import PRODUCT_SUFFIX
+from soxs_recipes.recipes.common import OBJECT_DETECTION, PRODUCT_SUFFIX
 from soxs_recipes.recipes.declarations import (
     Input,
     Kind,
@@ -78,14 +78,6 @@ SLIT_POSITION = Parameter(
 FWHM = Parameter(
     "fwhm", 1.0, "Width that is taken where no object is found at the position", "arcsec", 0.2, 10.0
 )
-DETECTION = Parameter(
-    "object-detection",
-    6.0,
-    "Significance of a peak along the slit from which it is an object",
-    "sigma",
-    3.0,
-    1000.0,
-)
 TRACE_DEGREE = Parameter(
     "trace-degree", 4, "Highest degree of the trace in wavelength", minimum=0, maximum=8
 )
@@ -110,7 +102,7 @@ EXTRACTION_PARAMETERS = (
     OBJECT,
     SLIT_POSITION,
     FWHM,
-    DETECTION,
+    OBJECT_DETECTION,
     TRACE_DEGREE,
     REJECTION,
     BOXCAR,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES
+from soxs_recipes.recipes.common import OBJECT_DETECTION, PRODUCT_SUFFIX, TEMPERATURES
 from soxs_recipes.recipes.common_inputs import (
     DETRENDING_PARAMETERS,
     MASTER_FLAT,
@@ -99,14 +99,6 @@ KNOT_DISTANCE = Parameter(
 )
 SLIT_MARGIN = Parameter(
     "slit-margin", 0.45, "Pixels nearer to the ends of the slit are left out", "arcsec", 0.0, 3.0
-)
-OBJECT_DETECTION = Parameter(
-    "object-detection",
-    6.0,
-    "Significance of a peak along the slit from which an object is fitted with the sky",
-    "sigma",
-    3.0,
-    1000.0,
 )
 MOST_OBJECTS = Parameter(
     "most-objects",

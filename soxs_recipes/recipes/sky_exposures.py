@@ -269,7 +269,7 @@ def difference(run: Run, setup: Setup, one: SkyExposure, other: SkyExposure) -> 
             file=other.source[0].path,
             expected=f"{one.exptime_s:g} s, as in {one.source[0].path.name}",
             found=f"{other.exptime_s:g} s",
-            remedy="fit the sky of each exposure instead: --sky=model",
+            remedy="fit the sky of each exposure instead: --nod-sky=model",
         )
     pairs = zip(vars(one.flexure).values(), vars(other.flexure).values(), strict=True)
     *shifts, lines = ((a + b) / 2 for a, b in pairs)

@@ -41,7 +41,7 @@ COLD = Parameter("cold", 0.5, "Pixels with less response are flagged as dead", "
 
 DECLARATION = Declaration(
     name="soxs_img_mflat",
-    synopsis="Make the master flat of a filter of the acquisition camera",
+    synopsis="Make a master flat of the acquisition camera",
     description="""
 Flats of the twilight sky or of the dome through one filter are detrended one by one. Each is
 divided by its level and by the plane in which its gradient differs from the mean of all. Stars,

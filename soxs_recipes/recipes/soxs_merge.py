@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX
-from soxs_recipes.recipes.declarations import AUTO, Declaration, Parameter, Qc
+from soxs_recipes.recipes.declarations import AUTO, PLOTS, Declaration, Parameter, Qc
 from soxs_recipes.recipes.merge_declarations import (
     ARM_SPECTRUM,
     MERGE_INPUTS,
@@ -38,7 +38,6 @@ RECTIFIED = Parameter(
     "rectified", True, "Whether the two-dimensional product is made, where frames are given"
 )
 ASCII_COPY = Parameter("ascii", False, "Whether the spectrum is written as text too")
-PLOTS = Parameter("plots", False, "Whether the page of the spectrum is drawn (PNG and PDF)")
 PROG_ID = Parameter("prog-id", "", "ESO programme, where the headers do not tell it")
 
 DECLARATION = Declaration(

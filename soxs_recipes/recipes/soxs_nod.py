@@ -33,7 +33,7 @@ TOLD = {
     for name in "AB"
 }
 SKY = Parameter(
-    "sky",
+    "nod-sky",
     "model",
     "Whether each exposure keeps the sky fitted in it, or exposures at A and B are subtracted",
     choices=("model", "difference"),
@@ -47,7 +47,7 @@ Exposures are told apart as positions A and B by their cumulative offset along t
 the middle of its range: the larger is A, jitter is allowed, zero is a position like any other.
 Tags OBJECT_NOD_A and OBJECT_NOD_B overrule the headers. By default the sky is fitted in each
 exposure as by soxs_stare: against the difference of exposures this spares the noise of the other
-position, and no change of the airglow matters. With --sky=difference exposures are paired, the
+position, and no change of the airglow matters. With --nod-sky=difference exposures are paired, the
 closest in time first, and subtracted; what sky is left is fitted in the difference, which holds
 the object twice, once negative. An exposure without a partner keeps its own sky. Nothing is
 resampled: the extraction combines positions.
@@ -81,7 +81,7 @@ class SoxsNod(SoxsRecipe):
         offsets = [frame.header.get(kw.CUMOFF_Y_ARCSEC) for frame in frames]
         positions = _positions(run, frames, offsets)
         setup = read_setup(run, frames[0])
-        pairs = _pairs(run, positions, frames) if run.settings.sky == "difference" else []
+        pairs = _pairs(run, positions, frames) if run.settings.nod_sky == "difference" else []
         throw = {"NOD THROW": _throw(positions, offsets)}
         for pair in pairs:
             yield from _difference(run, setup, role, [frames[k] for k in pair], throw)

@@ -41,7 +41,7 @@ MODE = Parameter(
     choices=("offset", "map"),
 )
 SKY = Parameter(
-    "sky",
+    "offset-sky",
     "both",
     "Sky of the exposures beside the target, scaled to the lines (frames: the object may fill the "
     "slit), fitted in the exposure itself (model), or the one and the rest fitted (both)",
@@ -55,7 +55,7 @@ TARGET = Parameter(
 
 DECLARATION = Declaration(
     name="soxs_offset",
-    synopsis="Sky subtraction of exposures offset to the sky, and of maps",
+    synopsis="Sky subtraction with offset exposures, and of maps",
     description="""
 Exposures of the target are told from those of the sky by the distance from the target's own
 position, never by the sign of an offset: from pointings that differ, else from offsets of which
@@ -63,7 +63,8 @@ one is zero, else from the running sum of the moves. The tag OBJECT_OFFSET_SKY a
 overrule this. The sky of the exposures beside the target is fitted as by soxs_stare, interpolated
 in time, its lines scaled to those of the exposure on target, and subtracted; by default what is
 left is fitted together with the objects, which an object that fills the slit does not allow:
---sky=frames leaves this out. With --mode=map every exposure is a position of a map and keeps the
+--offset-sky=frames leaves this out. With
+--mode=map every exposure is a position of a map and keeps the
 sky fitted in it; the position is in the header.
 """,
     arms=("VIS", "NIR"),
@@ -95,7 +96,7 @@ class SoxsOffset(SoxsRecipe):
         on = [True] * len(frames) if is_map else _on_target(run, frames)
         setup = read_setup(run, frames[0])
         skies = [frame for frame, is_on in zip(frames, on, strict=True) if not is_on]
-        if run.settings.sky == "model":
+        if run.settings.offset_sky == "model":
             skies = []
         beside = [SkyBeside.fitted(run, prepare(run, setup, frame)) for frame in skies]
         for frame, is_on in zip(frames, on, strict=True):
@@ -199,7 +200,7 @@ def _reduced(
 
     exposure = prepare(run, setup, frame)
     if beside:
-        fit_rest = run.settings.sky == "both"
+        fit_rest = run.settings.offset_sky == "both"
         model = sky_from_others(run, exposure, beside, fit_rest)
     else:
         model = fitted_sky(run, exposure)

@@ -95,7 +95,7 @@ EFFICIENCY_TAB = Product(
 
 STANDARD = Parameter("standard", "", "Name of the standard, where the header is wrong")
 KNOTS = Parameter(
-    "knot-distance", 3.0, "Distance of the knots of the curve, of the wavelength", "%", 0.3, 30.0
+    "response-knots", 3.0, "Distance of the knots of the curve, of the wavelength", "%", 0.3, 30.0
 )
 ORDER_MODEL = Parameter(
     "order-model",
@@ -191,7 +191,7 @@ class SoxsResponse(SoxsRecipe):
         saturated = _check_saturation(run, frame, spectra)
         given = run.settings
         settings = ResponseSettings(
-            knot=given.knot_distance / 100,
+            knot=given.response_knots / 100,
             joined=given.order_model == "shared",
             reference_error=given.reference_error / 100,
             extinction_error=given.extinction_error / 100,

@@ -78,7 +78,7 @@ SLIT_HALF = Parameter(
 
 DECLARATION = Declaration(
     name="soxs_spatial_solution",
-    synopsis="Wavelength and slit position over the whole detector",
+    synopsis="Wavelength and slit position of every pixel",
     description="""
 Every unblended line of the lamps that burn is looked for through each of the nine pinholes and
 measured by a two-dimensional Gaussian, the light of the neighbouring pinholes taken out. Chebyshev

@@ -67,8 +67,8 @@ SLIT_HALF = Parameter(
 SLIT_STEP = Parameter(
     "slit-step", 0.0, "Height of a cell; 0 is the median pixel", "arcsec", 0.0, 2.0
 )
-WAVE_STEP = Parameter(
-    "wave-step", 0.0, "Step of the single orders; 0 is the median pixel of each", "nm", 0.0, 1.0
+ORDER_STEP = Parameter(
+    "order-step", 0.0, "Step of the single orders; 0 is the median pixel of each", "nm", 0.0, 1.0
 )
 MERGED_STEP = Parameter(
     "merged-step",
@@ -106,7 +106,7 @@ interpolated.
         *DETRENDING_PARAMETERS,
         SLIT_HALF,
         SLIT_STEP,
-        WAVE_STEP,
+        ORDER_STEP,
         MERGED_STEP,
         PRODUCT_SUFFIX,
     ),
@@ -137,7 +137,7 @@ class SoxsStraighten(SoxsRecipe):
         source = _source(run, chosen_input(run, (SLIT_ARC, *OBSERVATIONS, *SKY_SUB)))
         given = run.settings
         settings = RectifySettings(
-            given.slit_half, given.slit_step, given.wave_step, given.merged_step
+            given.slit_half, given.slit_step, given.order_step, given.merged_step
         )
         orders, merged = rectify(source.frame, source.solution, settings)
         content = {**planes(merged.frame()), **_cubes(orders), "GRIDS": _grids(orders)}

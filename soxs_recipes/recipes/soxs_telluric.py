@@ -78,7 +78,7 @@ METHOD = Parameter(
     choices=("auto", "model", "molecfit"),
 )
 KNOTS = Parameter(
-    "knot-distance",
+    "continuum-knots",
     1.2,
     "Distance of the knots of the continuum, of the wavelength",
     "%",
@@ -176,7 +176,7 @@ def _modelled(
 
     table = read_molecular_table(static_path(run, TELLURIC_MODEL))
     standard = _standard(run, table)
-    settings = FitSettings(knot=run.settings.knot_distance / 100)
+    settings = FitSettings(knot=run.settings.continuum_knots / 100)
     corrections = None
     if standard and run.settings.method == "auto":
         corrections = line_corrections(standard.fit)

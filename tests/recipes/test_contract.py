@@ -1,8 +1,6 @@
 """What every recipe must do, whichever it is."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -215,19 +213,3 @@ def test_every_required_input_is_raw_or_made_by_one_recipe():
                 assert tag in raw
             elif item.kind is Kind.CALIB:
                 assert tag in made
-
-
-def test_listing_the_recipes_imports_nothing_heavy():
-    """``pyesorex --recipes`` is to answer at once."""
-    code = (
-        "import sys, soxs_recipes.plugin.soxs_recipes_plugin;"
-        "print([name for name in ('numpy', 'scipy', 'astropy') if name in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "SOXS_CPL": "embedded"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"

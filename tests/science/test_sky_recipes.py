@@ -134,7 +134,7 @@ def test_nod_gives_a_product_per_exposure(taken, reduce, strips):
 def test_nod_difference_holds_the_object_twice(taken, reduce):
     paths, _ = taken("nod")
     tagged = [(path, "OBJECT_NOD_NIR") for path in paths]
-    products = reduce(SoxsNod, *tagged, arm="NIR", sky="difference")
+    products = reduce(SoxsNod, *tagged, arm="NIR", nod_sky="difference")
     (path,) = products["SCI_SKY_SUB_NIR"]
     with fits.open(path) as hdus:
         header, beams = hdus[0].header, hdus["BEAMS"].data
@@ -164,7 +164,7 @@ def test_nod_positions_may_be_told(taken, reduce, capfd):
 def test_offset_reduces_the_exposures_on_target(taken, reduce, strips, sky):
     paths, truth = taken("offset")
     tagged = [(path, "OBJECT_OFFSET_VIS") for path in paths]
-    products = reduce(SoxsOffset, *tagged, sky=sky)
+    products = reduce(SoxsOffset, *tagged, offset_sky=sky)
     (path,) = products["SCI_SKY_SUB_VIS"]
     header = fits.getheader(path)
     assert truth[header["ESO PRO REC1 RAW1 NAME"]]["on_target"]
