@@ -108,7 +108,7 @@ def test_interrupted_run_leaves_nothing(package, simulated_sof):
 
 
 def run_with_esorex(package, recipe, sof):
-    """Products with their categories, of a run with a configuration file and an output directory."""
+    """Products with their categories; configuration file and output directory are given."""
     (package.directory / "out").mkdir()
     package.run("--create-config=recipe.rc", recipe.name)
     done = package.run(
