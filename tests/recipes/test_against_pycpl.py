@@ -16,7 +16,7 @@ from soxs_recipes.cpl_bridge import HAVE_PYCPL, cpl
 from soxs_recipes.recipes import RECIPES
 
 # Date and the versions of the libraries; what CPL names in them is not the recipe's doing.
-DIFFERENT = {"DATE", "ESO PRO REC1 DRS ID", "ESO PRO DID"}
+DIFFERENT = {"DATE", "ESO PRO DID", *(f"ESO PRO REC{n} DRS ID" for n in range(1, 9))}
 
 RUN = """
 import sys
