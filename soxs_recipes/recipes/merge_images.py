@@ -17,11 +17,10 @@ from soxs_recipes.algorithms.rectify_grid import (
 from soxs_recipes.products.detector_frames import ERROR, FLUX, QUALITY, read_detector_frame
 from soxs_recipes.products.phase3_observation import observation_of
 from soxs_recipes.products.phase3_spectrum import COUNT_RATE, ERG, companion_cards
-from soxs_recipes.products.table_input import read_columns
 from soxs_recipes.recipes.base import Result, Run
 from soxs_recipes.recipes.merge_declarations import IMAGE, SKY_SUB, SOLUTION
 from soxs_recipes.recipes.merge_inputs import ArmInput
-from soxs_recipes.recipes.slit_frames import solution_of_shape
+from soxs_recipes.recipes.slit_frames import solution_of_shape, with_flexure
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.dispersion import DispersionSolution
@@ -78,9 +77,7 @@ def _shifted_solution(
 ) -> DispersionSolution:
     """Solution with the flexure of the frame."""
     solution = solution_of_shape(run.inputs.one(SOLUTION, arm.name).path, shape)
-    shift, _ = read_columns(frame.path, "GEOMETRY", ("DX", "DY"), "soxs_stare or soxs_nod")
-    dx, dy = (float(shift[name][0]) for name in ("DX", "DY"))
-    return solution.shifted(*(value if np.isfinite(value) else 0.0 for value in (dx, dy)))
+    return with_flexure(solution, frame.path)
 
 
 def _part(

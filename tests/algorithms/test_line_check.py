@@ -99,8 +99,12 @@ def test_flexure_is_recovered(optics, arm, flexure_px, scale):
     offset = check.offset
     assert abs(offset.dx_px - flexure_px[0]) < 0.015
     assert abs(offset.dy_px - flexure_px[1]) < 0.015
-    assert 0.0005 < offset.dx_error_px < 0.02
-    assert 0.0005 < offset.dy_error_px < 0.02
+    along, across = offset.dy_error_px, offset.dx_error_px
+    if arm == "NIR":
+        along, across = across, along
+    assert 0.0005 < along < 0.01
+    # Across dispersion only the rough ends of the slit tell.
+    assert 0.0005 < across < 0.015
     assert abs(offset.dx_px - flexure_px[0]) < 4 * offset.dx_error_px
     assert abs(offset.dy_px - flexure_px[1]) < 4 * offset.dy_error_px
     # Listed wavelengths are off by 0.001 nm: 0.02 to 0.04 px.
