@@ -28,8 +28,8 @@ def refraction_arcsec(wave_nm: ArrayLike, airmass: float) -> Array:
 def slit_offsets(wave_nm: ArrayLike, airmass: float, parallactic_deg: float) -> tuple[Array, Array]:
     """Displacement (along, across) the slit, arcsec.
 
-    The slit is taken to lie at position angle 0, so that the direction to the zenith makes the
-    parallactic angle with it.
+    The parallactic angle is counted from the slit, so that the direction to the zenith makes it
+    with the slit.
     """
     height = refraction_arcsec(wave_nm, airmass)
     angle = np.radians(parallactic_deg)

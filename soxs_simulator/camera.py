@@ -170,6 +170,7 @@ def _field(
         stream(seed, "zero", chosen.name).standard_normal()
     )
     flux = star_rates(field, replace(chosen, zero_point=zero_point), airmass)
+    flux *= exposure.pointing.transparency
     x, y = plate.pixel(*field.at(2000 + (mjd(exposure.start_ms) - 51544.5) / 365.25))
     fwhm = _fwhm_px(exposure, chosen, airmass)
     image = moffat_stars(x, y, flux, fwhm)
@@ -181,6 +182,7 @@ def _field(
         "zero_point": zero_point,
         "extinction": chosen.extinction,
         "airmass": airmass,
+        "transparency": exposure.pointing.transparency,
         "fwhm_px": fwhm,
         "sky_e_per_s": sky,
         "stars": {

@@ -72,6 +72,7 @@ def simulate_star_field(
     seed: int = 1,
     detector_seed: int = 0,
     start: str = EVENING,
+    transparency: float = 1.0,
 ) -> list[Path]:
     """Simulate images of a star field, one per filter, and a catalogue of its stars.
 
@@ -97,6 +98,8 @@ def simulate_star_field(
         Seeds of the sky and noise, and of the camera.
     start : str
         UTC of the first frame.
+    transparency : float
+        Share of the stars' light that clouds let pass.
 
     Returns
     -------
@@ -104,7 +107,9 @@ def simulate_star_field(
         The raw files in the order of ``filters``.
     """
     out, run = Path(out), Run(seed, detector_seed)
-    sky = NightSky(seed, parse_start(start), seeing_arcsec=seeing_arcsec)
+    sky = NightSky(
+        seed, parse_start(start), seeing_arcsec=seeing_arcsec, transparency=transparency
+    )
     plans: list[Exposure] = []
     for index, name in enumerate(filters):
         begin = parse_start(start) + index * round(1000 * (exptime_s + 30))

@@ -95,6 +95,7 @@ def _observe(kinds: argparse._SubParsersAction) -> None:
     command.add_argument("--cycles", type=int, default=1, help="pairs (stare, map: exposures)")
     command.add_argument("--throw", type=float, default=5.0, help="arcsec between A and B")
     command.add_argument("--jitter", type=float, default=0.0, help="arcsec, width of the jitter")
+    _air_options(command)
     _optics_options(command)
 
 
@@ -109,6 +110,7 @@ def _camera(kinds: argparse._SubParsersAction) -> None:
     field.add_argument("--exptime", type=float, default=20.0, help="seconds")
     field.add_argument("--rotator", type=float, default=0.0, help="position angle, degrees")
     field.add_argument("--target", default="FIELD", help="name of the field")
+    _air_options(field)
 
 
 def _night(kinds: argparse._SubParsersAction) -> None:
@@ -117,6 +119,11 @@ def _night(kinds: argparse._SubParsersAction) -> None:
     command.add_argument("--workers", type=int, default=2, help="number of processes")
     command.add_argument("--no-cosmics", action="store_true", help="no cosmic rays")
     _optics_options(command)
+
+
+def _air_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seeing", type=float, default=0.85, help="arcsec, zenith, 500 nm")
+    command.add_argument("--transparency", type=float, default=1.0, help="what clouds let pass")
 
 
 def _optics_options(command: argparse.ArgumentParser) -> None:
@@ -201,7 +208,8 @@ def _take_observation(options: argparse.Namespace) -> list[Path]:
         nod_throw_arcsec=options.throw,
         jitter_arcsec=options.jitter,
     )
-    return simulate_observation(options.out, observation, _run(options), options.start)
+    air = {"seeing_arcsec": options.seeing, "transparency": options.transparency}
+    return simulate_observation(options.out, observation, _run(options), options.start, **air)
 
 
 def _take_camera_flats(options: argparse.Namespace) -> list[Path]:
@@ -217,6 +225,8 @@ def _take_field(options: argparse.Namespace) -> list[Path]:
         options.exptime,
         target=options.target,
         rotator_deg=options.rotator,
+        seeing_arcsec=options.seeing,
+        transparency=options.transparency,
         **_seeds(options),
     )
 

@@ -50,9 +50,12 @@ class SceneRequest:
     mjd : float
         Start of the exposure.
     airmass, parallactic_deg, seeing_arcsec : float
-        At mid-exposure; the seeing is the FWHM at the airmass of the target at 500 nm.
+        At mid-exposure; the parallactic angle is that from the slit, the seeing the FWHM at the
+        airmass of the target at 500 nm.
     pwv_mm : float
         Precipitable water vapour at zenith at mid-exposure.
+    transparency : float
+        Share of the targets' light that clouds let pass; the sky stays as it is.
     nod_arcsec : float
         Position of the target along the slit against the slit centre (SEQ CUMOFF Y).
     flexure_px : tuple of float
@@ -78,6 +81,7 @@ class SceneRequest:
     parallactic_deg: float = 0.0
     seeing_arcsec: float = 0.9
     pwv_mm: float = 3.0
+    transparency: float = 1.0
     nod_arcsec: float = 0.0
     flexure_px: tuple[float, float] = (0.0, 0.0)
     seed: int = 1

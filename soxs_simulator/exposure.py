@@ -30,7 +30,10 @@ def mjd(time_ms: int) -> float:
 
 @dataclass(frozen=True)
 class Pointing:
-    """Where the telescope looks and what the air does, at the start and the end of an exposure."""
+    """Where the telescope looks and what the air does, at the start and the end of an exposure.
+
+    ``transparency`` is what clouds let pass, the same at all wavelengths.
+    """
 
     ra_deg: float
     dec_deg: float
@@ -40,6 +43,7 @@ class Pointing:
     altitude_deg: float = 90.0
     seeing_arcsec: tuple[float, float] = (0.9, 0.9)
     rotator_deg: float = 0.0
+    transparency: float = 1.0
 
 
 @dataclass(frozen=True)

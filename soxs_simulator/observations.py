@@ -94,6 +94,8 @@ def simulate_observation(
     arms: tuple[str, ...] = ("VIS", "NIR"),
     workers: int = 1,
     factory: SourceFactory | None = None,
+    seeing_arcsec: float = NightSky.seeing_arcsec,
+    transparency: float = NightSky.transparency,
 ) -> list[Path]:
     """Simulate one observation with both arms.
 
@@ -113,16 +115,31 @@ def simulate_observation(
         Number of processes.
     factory : callable, optional
         Makes another source of scenes than the optics of the instrument.
+    seeing_arcsec : float
+        Typical seeing of the night at zenith and 500 nm.
+    transparency : float
+        Share of the target's light that clouds let pass.
     """
     run = run or Run()
-    planner = _planner(run, start)
+    planner = _planner(run, start, seeing_arcsec, transparency)
     planner.observe(observation)
     plans: list[Exposure] = [plan for plan in planner.exposures if plan.arm in arms]
     return simulate(plans, out, run, factory, workers)
 
 
-def _planner(run: Run, start: str) -> Planner:
+def _planner(
+    run: Run,
+    start: str,
+    seeing_arcsec: float = NightSky.seeing_arcsec,
+    transparency: float = NightSky.transparency,
+) -> Planner:
     """Return a planner whose clock starts with this set."""
     start_ms = parse_start(start)
-    sky = NightSky(run.seed, start_ms, steady=run.ideal)
+    sky = NightSky(
+        run.seed,
+        start_ms,
+        seeing_arcsec=seeing_arcsec,
+        steady=run.ideal,
+        transparency=transparency,
+    )
     return Planner(start_ms, sky, run.seed, FLEXURE_PX * run.drift)

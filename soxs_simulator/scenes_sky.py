@@ -45,7 +45,7 @@ class SkyScene:
     sky : Light
         Airglow and continuum, per arcsec of slit.
     transmission : ndarray
-        Atmospheric transmission on the common grid.
+        Transmission of the clear atmosphere on the common grid.
     plan : RenderPlan
         How to draw it.
     """
@@ -67,9 +67,9 @@ def sky_scene(scene: ArmScene, request: SceneRequest, geometry: ArmGeometry) -> 
     transmission = scene.atmosphere.transmission(request.airmass, request.pwv_mm)
     points, extended = [], []
     if request.on_target:
-        target = scene.target(request.target)
-        points = [_point(scene, request, geometry, p, transmission) for p in target.points]
-        extended = [_extended(scene, request, geometry, e, transmission) for e in target.extended]
+        target, through = scene.target(request.target), transmission * request.transparency
+        points = [_point(scene, request, geometry, p, through) for p in target.points]
+        extended = [_extended(scene, request, geometry, e, through) for e in target.extended]
     plan = RenderPlan(scene.transmission_along(request.slit))
     return SkyScene(points, extended, _sky(scene, request, geometry), transmission, plan)
 

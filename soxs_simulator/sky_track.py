@@ -38,7 +38,10 @@ def airmass(altitude_deg: float) -> float:
 
 @dataclass(frozen=True)
 class NightSky:
-    """Slow changes of one night: seeing and water vapour against time, drawn from the seed."""
+    """Slow changes of one night: seeing and water vapour against time, drawn from the seed.
+
+    ``transparency`` is what clouds let pass of the light of stars.
+    """
 
     seed: int
     start_ms: int
@@ -46,6 +49,7 @@ class NightSky:
     seeing_arcsec: float = 0.85
     pwv_mm: float = 3.0
     steady: bool = False
+    transparency: float = 1.0
 
     def seeing(self, time_ms: int) -> float:
         """Seeing of the site monitor: FWHM at zenith and 500 nm, arcsec."""
@@ -77,6 +81,7 @@ class NightSky:
             altitude_deg=first[0],
             seeing_arcsec=(self.seeing(start_ms), self.seeing(end_ms)),
             rotator_deg=last[2],
+            transparency=self.transparency,
         )
 
 

@@ -298,3 +298,25 @@ def test_native_tiles_hold_the_catalogue(tmp_path):
     assert np.all(np.abs(ra - 150.02) < 0.1)
     r = np.array([int(row[CATALOGUE_COLUMNS.index("r")]) for row in rows]) * 1e-3
     assert 9 < r.min() < 10 and 21 < r.max() < 22
+
+
+def test_clouds_dim_all_stars_alike(field, tmp_path):
+    """Seen in the frame itself, in the brightest stars that are not saturated."""
+    _, files, truths = field
+    options = {"rotator_deg": 25.0, "seed": 4, "transparency": 0.7}
+    (cloudy,) = simulate_star_field(tmp_path, RA, DEC, ("r",), 20.0, **options)
+    truth = json.loads((tmp_path / "truth" / "manifest.json").read_text())["frames"][cloudy.name]
+    bright, dimmed = stars(truths[0]), stars(truth)
+    assert np.allclose(dimmed["rate_e_per_s"], 0.7 * bright["rate_e_per_s"], rtol=1e-5)
+    assert truth["scene"]["sky_e_per_s"] == truths[0]["scene"]["sky_e_per_s"]
+    peak = bright["rate_e_per_s"]
+    chosen = isolated(bright, 60) & (peak > 2000) & (peak < 20000)
+    assert chosen.sum() >= 3
+    images = [electrons(file, one) for file, one in ((files[0], truths[0]), (cloudy, truth))]
+    for x, y in zip(bright["x"][chosen], bright["y"][chosen], strict=True):
+        rows, columns = (slice(round(v) - 20, round(v) + 21) for v in (y, x))
+        sums = []
+        for image in images:
+            border = np.median(image[rows, columns][[0, 1, -2, -1]])
+            sums.append(np.sum(image[rows, columns] - border))
+        assert sums[1] / sums[0] == pytest.approx(0.7, abs=0.03)

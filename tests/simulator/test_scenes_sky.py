@@ -295,3 +295,15 @@ def test_a_scene_is_small(source):
         assert tracemalloc.get_traced_memory()[1] < 400e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("arm", ["VIS", "NIR"])
+def test_clouds_dim_the_target_and_leave_the_sky(source, arm):
+    clear = replace(STANDARD, arm=arm)
+    cloudy = replace(clear, transparency=0.7)
+    assert np.allclose(on_minus_off(source, cloudy), 0.7 * on_minus_off(source, clear), atol=0.02)
+    sky, same = (source.scene(replace(one, on_target=False)) for one in (clear, cloudy))
+    assert np.array_equal(sky.rate_e_per_s, same.rate_e_per_s)
+    truth = exposure_truth(source, cloudy)
+    for number, order in exposure_truth(source, clear).orders.items():
+        assert np.allclose(truth.orders[number].object_e_per_s, 0.7 * order.object_e_per_s)
