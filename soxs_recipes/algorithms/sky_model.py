@@ -9,16 +9,15 @@ may be wrong adds to their noise. Thus a faint object costs no pixel, a bright o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.detrending import expected_signal
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.sky_factors import Factors, measure_factors
 from soxs_recipes.algorithms.sky_fit import (
     FitState,
@@ -42,10 +41,8 @@ from soxs_recipes.algorithms.slit_strips import SlitStrip
 Array32 = NDArray[np.float32]
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Result = TypeVar("Result")
 
 _FIRST_FITS = 2
-_THREADS = 2
 # Jaws of the slit, and objects compared with Moffat's profile, depart by this much.
 _USUAL_ROUGHNESS, _USUAL_MISFIT = 0.01, 0.1
 # Light of an object below this share of the sky leaves the illumination of the slit to be seen.
@@ -139,7 +136,7 @@ def fit_sky(
             state = refit(order, state, basis, settings)
         return order, state
 
-    fitted = _in_parallel(first, strips, [level for level, _ in levels])
+    fitted = in_parallel(first, strips, [level for level, _ in levels])
     lit = measure_factors((_sky_alone(order, state) for order, state in fitted), _USUAL_ROUGHNESS)
     model = _last(frame, _reshaped(fitted), lit, objects, settings)
     return model if known is None else replace(model, flux=model.flux + known * model.covered)
@@ -242,12 +239,6 @@ def _last(
         used.reshape(-1)[place] = state.weight[filled] > 0
         return state.spectrum
 
-    spectra = _in_parallel(finished, *zip(*fitted, strict=True))
+    spectra = in_parallel(finished, *zip(*fitted, strict=True))
     *first, light, error = planes
     return SkyModel(*first, covered, used, objects, tuple(spectra), light, error)
-
-
-def _in_parallel(task: Callable[..., Result], *arguments: Sequence) -> list[Result]:
-    """Results of a task on each order, two at a time: matrix products leave other threads free."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(task, *arguments))
