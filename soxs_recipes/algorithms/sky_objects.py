@@ -32,6 +32,8 @@ _SPREADS = np.array([0.5, 0.7, 0.3, 0.8, 0.5, 0.3])
 _REFERENCE_NM = 1000.0
 # A Moffat profile describes real ones to this share of themselves, and of their peak.
 _MISFIT, _LEAST_MISFIT = 0.03, 2e-4
+# Derivatives are taken over this part of a departure: profiles are single-precision numbers.
+_DIFFERENCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -268,8 +270,13 @@ def _fit(profiles: Profiles, start_arcsec: float, snr: float) -> tuple[SlitObjec
         # Blocks in which a profile cannot be described must not rule the others.
         return np.concatenate([4 * np.arcsinh(misfit.ravel() / 4), departure])
 
+    def slopes(departure: Array) -> Array:
+        here = residuals(departure)
+        beside = departure + _DIFFERENCE * np.eye(len(departure))
+        return np.stack([residuals(one) - here for one in beside], axis=1) / _DIFFERENCE
+
     start, limit = np.zeros(len(_SPREADS)), 2.8
-    best = least_squares(residuals, start, bounds=(-limit, limit), max_nfev=15)
+    best = least_squares(residuals, start, slopes, bounds=(-limit, limit), max_nfev=15)
     fitted = _object(best.x, start_arcsec)
     shape, _, amplitude = solved(best.x)
     return replace(fitted, snr=snr), shape * amplitude[:, 0]
