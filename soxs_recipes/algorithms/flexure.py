@@ -28,6 +28,8 @@ class Flexure:
         Shift and its standard error.
     lines : int
         Sky lines it rests on; 0 if none were seen.
+    bands : int
+        Telluric bands that its shift along dispersion rests on.
     """
 
     dx_px: float = 0.0
@@ -35,10 +37,22 @@ class Flexure:
     dx_error_px: float = _USUAL_PX
     dy_error_px: float = _USUAL_PX
     lines: int = 0
+    bands: int = 0
 
     def applied(self, solution: DispersionSolution) -> DispersionSolution:
         """Return the solution of the exposure."""
         return solution.shifted(self.dx_px, self.dy_px)
+
+    def halfway(self, other: Flexure) -> Flexure:
+        """Mean of two exposures' shifts, as for their difference."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        *shifts, lines, bands = ((one + two) / 2 for one, two in pairs)
+        return Flexure(*shifts, int(lines), int(bands))
+
+    def along(self, axis: str) -> tuple[float, float]:
+        """Shift along a detector axis, ``x`` or ``y``, and its standard error."""
+        shift = {"x": (self.dx_px, self.dx_error_px), "y": (self.dy_px, self.dy_error_px)}
+        return shift[axis]
 
 
 def sky_flexure(
@@ -79,13 +93,13 @@ def sky_flexure(
     # Lines that agree badly are not all lines.
     doubt = _DOUBT * found.along_rms_px / np.sqrt(found.lines)
     errors = np.hypot([found.dx_error_px, found.dy_error_px], doubt)
-    dx, dx_error = _joined(found.dx_px, errors[0], expected.dx_px, expected.dx_error_px)
-    dy, dy_error = _joined(found.dy_px, errors[1], expected.dy_px, expected.dy_error_px)
+    dx, dx_error = joined(found.dx_px, errors[0], expected.dx_px, expected.dx_error_px)
+    dy, dy_error = joined(found.dy_px, errors[1], expected.dy_px, expected.dy_error_px)
     return Flexure(dx, dy, dx_error, dy_error, found.lines)
 
 
-def _joined(value: float, error: float, other: float, other_error: float) -> tuple[float, float]:
-    """Mean of two measurements and its error."""
+def joined(value: float, error: float, other: float, other_error: float) -> tuple[float, float]:
+    """Weighted mean of two measurements, and its error."""
     weights = np.array([error, other_error]) ** -2.0
     mean = float(np.average([value, other], weights=weights))
     return mean, float(weights.sum() ** -0.5)

@@ -24,7 +24,7 @@ from soxs_recipes.recipes.declarations import (
 )
 from soxs_recipes.recipes.roles import ROLES, role_products
 from soxs_recipes.recipes.slit_frames import DISP_TAB_2D
-from soxs_recipes.recipes.statics import SKY_LINES
+from soxs_recipes.recipes.statics import SKY_LINES, TELLURIC_MODEL
 
 ORDER_TAB_EDGES = Input(
     "ORDER_TAB_EDGES_{arm}",
@@ -48,6 +48,7 @@ SKY_CALIBRATIONS = (
     LINE_CHECK_TAB,
     *detrending_inputs(),
     SKY_LINES,
+    TELLURIC_MODEL,
 )
 
 BEAMS_HDU = Hdu(
@@ -72,6 +73,7 @@ GEOMETRY_HDU = Hdu(
         Column("DX_ERR", "f8", "pixel", "standard error of DX"),
         Column("DY_ERR", "f8", "pixel", "standard error of DY"),
         Column("LINES", "i4", "", "sky lines it rests on"),
+        Column("BANDS", "i4", "", "telluric bands it rests on, along dispersion"),
     ),
 )
 SKY_SUB = role_products(
@@ -91,7 +93,10 @@ SKY_MODEL = role_products(
 SKY_PRODUCTS = tuple(product[role] for role in ROLES for product in (SKY_SUB, SKY_MODEL))
 
 FLEXURE = Parameter(
-    "flexure", True, "Whether the dispersion solution is shifted to where the sky lines are"
+    "flexure",
+    True,
+    "Whether the dispersion solution is shifted to where the sky lines are, in exposures with few "
+    "of them the telluric bands of a bright object",
 )
 COSMIC_RAYS = Parameter("cosmic-rays", True, "Whether cosmic rays are flagged")
 KNOT_DISTANCE = Parameter(
@@ -128,6 +133,7 @@ SKY_QC = (
     Qc("FLEXURE X ERR", "px", "its standard error"),
     Qc("FLEXURE Y ERR", "px", "its standard error"),
     Qc("FLEXURE LINES", "", "sky lines it rests on", int),
+    Qc("FLEXURE BANDS", "", "telluric bands it rests on", int),
     Qc("N OBJECTS", "", "objects found in the slit", int),
     Qc("OBJECT SLIT", "arcsec", "position of the brightest"),
     Qc("OBJECT FWHM", "arcsec", "its FWHM at 1000 nm"),

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soxs_recipes.algorithms.flat_field_stack import inside_orders
-from soxs_recipes.algorithms.flexure import Flexure, sky_flexure
+from soxs_recipes.algorithms.flexure import Flexure
 from soxs_recipes.algorithms.frame import DetectorFrame
-from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.row_levels import row_levels
 from soxs_recipes.algorithms.sky_fit import SkySettings, SkySpectrum
@@ -25,10 +24,10 @@ from soxs_recipes.products.sky_lines import read_sky_lines
 from soxs_recipes.recipes.common_inputs import MASTER_DARK_NIR
 from soxs_recipes.recipes.detrending import Detrended, detrend_one, with_cosmic_rays
 from soxs_recipes.recipes.detrending_calibrations import Calibrations, read_calibrations
+from soxs_recipes.recipes.exposure_flexure import measured_flexure, told_flexure
 from soxs_recipes.recipes.science_inputs import LINE_CHECK_TAB
 from soxs_recipes.recipes.slit_edges import read_edges, slit_ends
 from soxs_recipes.recipes.slit_frames import full_solution
-from soxs_recipes.recipes.soxs_line_check import SLIT_PX_PER_ARCSEC, slit_width_arcsec
 from soxs_recipes.recipes.statics import SKY_LINES, static_path
 
 if TYPE_CHECKING:
@@ -38,11 +37,6 @@ if TYPE_CHECKING:
     from soxs_recipes.recipes.declarations import Input
     from soxs_recipes.recipes.frames import InputFrame
 
-# Sky lines: brightest per order that are measured, their least significance, and the shift by
-# neighbours that is borne.
-_LINES_PER_ORDER, _LEAST_SNR, _BLEND_PX = 20, 7.0, 0.1
-# Light of the target within this distance is kept from the sky lines.
-_TARGET_ARCSEC = 1.5
 # A line check of the same night tells the flexure to this.
 _LINE_CHECK_PX = 0.1
 # So far from the edges of the orders no light of the slit is seen.
@@ -207,14 +201,14 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
         exposure = with_cosmic_rays(run, exposure)
     if setup.dark is not None:
         exposure = _without_drift(exposure, setup.dark)
-    flexure = _flexure(run, setup, exposure)
+    flexure = measured_flexure(run, setup, exposure, target_slit_arcsec(frame))
     noise = exposure.noise.variance(np.array([0.0, 1.0]))
     duration_s = float(frame.header.get(kw.EXPTIME, exposure.exptime_s))
     return SkyExposure(
         source=(frame,),
         frame=exposure.frame,
         exptime_s=exposure.exptime_s,
-        steps=(*exposure.steps, _told(run, flexure)),
+        steps=(*exposure.steps, told_flexure(run, flexure)),
         photon_factor=float(noise[1] - noise[0]),
         faint_below_e=_FAINT * float(noise[0]),
         flexure=flexure,
@@ -271,9 +265,7 @@ def difference(run: Run, setup: Setup, one: SkyExposure, other: SkyExposure) -> 
             found=f"{other.exptime_s:g} s",
             remedy="fit the sky of each exposure instead: --nod-sky=model",
         )
-    pairs = zip(vars(one.flexure).values(), vars(other.flexure).values(), strict=True)
-    *shifts, lines = ((a + b) / 2 for a, b in pairs)
-    flexure = Flexure(*shifts, int(lines))
+    flexure = one.flexure.halfway(other.flexure)
     return replace(
         one,
         source=(*one.source, *other.source),
@@ -352,43 +344,3 @@ def without_sky(exposure: SkyExposure, model: SkyModel) -> DetectorFrame:
     frame = model.subtracted(exposure.frame)
     frame = frame.flag(~model.covered, Quality.NO_DATA)
     return frame.flag(model.covered & (model.variance > model.pixel_variance), Quality.SKY_RESIDUAL)
-
-
-def _told(run: Run, flexure: Flexure) -> str:
-    if not run.settings.flexure:
-        return "flexure not corrected"
-    return f"flexure {flexure.dx_px:+.3f}, {flexure.dy_px:+.3f} px from {flexure.lines} sky lines"
-
-
-def _flexure(run: Run, setup: Setup, exposure: Detrended) -> Flexure:
-    if not run.settings.flexure:
-        return Flexure()
-    frame = exposure.frames[0]
-    along = 0 if run.arm.detector.dispersion_axis == "x" else 1
-    width_px = SLIT_PX_PER_ARCSEC * slit_width_arcsec(frame) / frame.readout.binning[along]
-    low, high = setup.slit_arcsec
-    settings = CheckSettings(
-        width_px,
-        high - low,
-        _LINES_PER_ORDER,
-        _LEAST_SNR,
-        _BLEND_PX,
-        slit_centre_arcsec=(low + high) / 2,
-    )
-    beside = _beside_target(setup, exposure.frame, target_slit_arcsec(frame))
-    found = sky_flexure(beside, setup.solution, setup.lines, settings, setup.expected)
-    if not found.lines:
-        run.warning(
-            f"{frame.path.name}: too few sky lines to measure the flexure; "
-            f"{found.dx_px:+.2f}, {found.dy_px:+.2f} px is taken"
-        )
-    return found
-
-
-def _beside_target(setup: Setup, frame: DetectorFrame, slit_arcsec: float) -> DetectorFrame:
-    """Frame whose pixels near the target are flagged: features of stars are no sky lines."""
-    near = (slit_arcsec - _TARGET_ARCSEC, slit_arcsec + _TARGET_ARCSEC)
-    mask = np.zeros(frame.shape, bool)
-    for strip in slit_strips(setup.solution, near):
-        mask.reshape(-1)[strip.index[strip.inside]] = True
-    return frame.flag(mask, Quality.REJECTED)

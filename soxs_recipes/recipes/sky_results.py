@@ -112,6 +112,7 @@ def sky_quality(exposure: SkyExposure, model: SkyModel) -> dict[str, float | int
         "FLEXURE X ERR": flexure.dx_error_px,
         "FLEXURE Y ERR": flexure.dy_error_px,
         "FLEXURE LINES": flexure.lines,
+        "FLEXURE BANDS": flexure.bands,
         "N OBJECTS": len(found),
         "OBJECT SLIT": brightest and float(brightest.centre_arcsec[0]),
         "OBJECT FWHM": brightest and float(brightest.fwhm_arcsec),
@@ -153,4 +154,5 @@ def _geometry(flexure: Flexure) -> Table:
     }
     table = Table({name: [float(value)] for name, value in row.items()})
     table["LINES"] = np.array([flexure.lines], "i4")
+    table["BANDS"] = np.array([flexure.bands], "i4")
     return table

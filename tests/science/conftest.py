@@ -103,13 +103,14 @@ def scene(optics):
     def draw(arm, target, exptime_s, gradient=None, flexure_px=(0.0, 0.0), slit="SLIT1.0"):
         key = (arm, target, exptime_s, gradient, flexure_px, slit)
         if key not in drawn:
-            drawn[key] = _draw(optics, *key)
+            drawn[key] = draw_scene(optics, *key)
         return drawn[key]
 
     return draw
 
 
-def _draw(optics, arm, target, exptime_s, gradient, flexure_px, slit):
+def draw_scene(optics, arm, target, exptime_s, gradient, flexure_px, slit):
+    """Draw an exposure without noise; `gradient` is that of the sky per arcsec."""
     shared = optics.arm(arm)
     request = SceneRequest(
         arm,

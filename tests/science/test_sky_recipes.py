@@ -104,6 +104,23 @@ def test_stare_of_a_telluric_standard(taken, reduce, strips):
     check_noise(products["TELL_SKY_SUB_VIS"][0], strips["VIS"])
 
 
+def test_telluric_bands_tell_the_flexure_of_a_short_exposure(tmp_path, reduce, solution):
+    """In 20 s the VIS shows too few sky lines; the star's bands are off by 0.1 px in the scene."""
+    star = Target("A0V_9", 165.4, -35.2)
+    plan = Observation("std_telluric_stare", star, "SLIT1.0", 20.0, 2.0)
+    (path,) = simulate_observation(tmp_path / "raw", plan, Run(seed=SEED), arms=("VIS",))
+    moved = solution["VIS"].shifted(0.0, 0.4)
+    header = fits.getheader(
+        reduce(SoxsStare, (path, "STD_TELLURIC_STARE_VIS"), known=moved).popitem()[1][0]
+    )
+    truth = json.loads((tmp_path / "raw" / "truth" / "manifest.json").read_text())["frames"]
+    assert header["ESO QC FLEXURE BANDS"] >= 3
+    assert header["ESO QC FLEXURE Y ERR"] < 0.08
+    found = header["ESO QC FLEXURE Y"] + 0.4
+    assert found == pytest.approx(truth[path.name]["flexure_px"][1], abs=0.16)
+    assert "telluric bands" in str(header["HISTORY"])
+
+
 def test_without_flexure_the_solution_stays(taken, reduce):
     (path,), _ = taken("stare")
     products = reduce(SoxsStare, (path, "OBJECT_STARE_VIS"), flexure=False, cosmic_rays=False)
