@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .rng import stream
 from .sources_spectra import (
+    AB_REFERENCE_NM,
     afterglow,
     black_body,
     emission_lines,
@@ -18,6 +19,7 @@ from .sources_spectra import (
     supernova,
 )
 from .sources_standards import a0v_star, find_standard, standard_star
+from .spectra import high_resolution_grid
 
 Array = NDArray[np.float64]
 
@@ -100,6 +102,9 @@ SCENE_OBJECTS: dict[str, Callable[[], Target]] = {
 """The simulator's own objects: name to a function that makes the target."""
 
 _GENERIC = re.compile(r"(A0V|PL|BB(\d+))_(-?\d+(?:\.\d+)?)")
+_BESIDE = re.compile(r"(.+)_(HOST|NEXT)_(\d+(?:\.\d+)?)")
+_HOST_ARCSEC, _HOST_SCALE_ARCSEC, _HOST_KELVIN, _HOST_LINES = 1.0, 1.5, 5200.0, 0.5
+_NEXT_ARCSEC = 2.0
 
 
 def find_target(name: str, seed: int, ideal: bool = False) -> Target:
@@ -119,6 +124,9 @@ def find_target(name: str, seed: int, ideal: bool = False) -> Target:
     UnknownTargetError
         There is no such target.
     """
+    beside = _BESIDE.fullmatch(name)
+    if beside:
+        return _with_neighbour(find_target(beside[1], seed, ideal), beside[2], float(beside[3]))
     column = find_standard(name)
     if column:
         return Target(name, (PointSource(standard_star(column, seed, ideal)),))
@@ -139,6 +147,20 @@ def _generic(match: re.Match[str]) -> Array:
     if match[1] == "A0V":
         return a0v_star(magnitude, 60.0)
     return black_body(magnitude, float(match[2]))
+
+
+def _with_neighbour(target: Target, kind: str, ratio: float) -> Target:
+    """Target with a galaxy or a star beside it, of other colour than its own."""
+    name = f"{target.name}_{kind}_{ratio:g}"
+    grid = high_resolution_grid().air_nm
+    level = ratio * np.interp(AB_REFERENCE_NM, grid, target.points[0].photons)
+    other = black_body(0.0, _HOST_KELVIN)
+    other *= level / np.interp(AB_REFERENCE_NM, grid, other)
+    if kind == "NEXT":
+        return replace(target, name=name, points=(*target.points, PointSource(other, _NEXT_ARCSEC)))
+    photons = other + emission_lines(_HOST_LINES * level, 0.03)
+    galaxy = ExtendedSource(photons / (2 * _HOST_SCALE_ARCSEC), _HOST_SCALE_ARCSEC, _HOST_ARCSEC)
+    return replace(target, name=name, extended=(galaxy,))
 
 
 def _hipparcos_star(name: str) -> Array:

@@ -68,7 +68,7 @@ def combine_beams(beams: Sequence[BeamSpectra]) -> tuple[dict[int, OrderSpectrum
 
 def _times(spectrum: OrderSpectrum, factor: float) -> OrderSpectrum:
     """Spectrum in another exposure time."""
-    powers = dict.fromkeys(("flux", "boxcar", "sky"), 1)
+    powers = dict.fromkeys(("flux", "boxcar", "sky", "background"), 1)
     powers |= dict.fromkeys(("variance", "boxcar_variance", "sky_variance"), 2)
     scaled = {name: getattr(spectrum, name) * factor**power for name, power in powers.items()}
     return replace(spectrum, **scaled)
@@ -116,6 +116,7 @@ def _combined(beams: Sequence[OrderSpectrum], levels: Array) -> OrderSpectrum:
         np.where(none, np.nan, total("boxcar_variance", scale**2)),
         total("sky", shares),
         total("sky_variance", scale**2),
+        total("background", shares),
         np.where(none, every, np.bitwise_or.reduce(bits)).astype(np.uint16),
         float(np.mean([beam.covariance_factor for beam in beams])),
         float(np.mean([beam.rejected for beam in beams])),

@@ -116,13 +116,47 @@ class ObjectPixels:
 
 
 @dataclass(frozen=True)
+class LightBeside:
+    """Light that is not the object's, fitted together with it.
+
+    Attributes
+    ----------
+    light : ndarray
+        Electrons in the pixels.
+    cost : ndarray, shape (bins,)
+        Variance of the object's spectrum over what it would be if the light were known.
+    sums_cost : float
+        The same for sums of 20 bins, relative to that of bins.
+    """
+
+    light: NDArray
+    cost: Array
+    sums_cost: float
+
+
+@dataclass(frozen=True)
 class OrderFit:
-    """An object's spectrum in one order and which pixels it rests on."""
+    """An object's spectrum in one order and which pixels it rests on.
+
+    Attributes
+    ----------
+    near : ObjectPixels
+        The pixels, free of light beside the object.
+    spectrum : SplineSpectrum
+        The spectrum.
+    variance : ndarray
+        Variance of the pixels.
+    keep : ndarray of bool
+        Pixels it rests on.
+    beside : LightBeside or None
+        Light beside the object that was taken out of the pixels.
+    """
 
     near: ObjectPixels
     spectrum: SplineSpectrum
     variance: NDArray
     keep: Mask
+    beside: LightBeside | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +172,8 @@ class OrderSpectrum:
     sky, sky_variance : ndarray
         Electrons of sky that the same weights collect, and what the error of the sky adds to the
         variance of the flux (it is contained in `variance`); NaN without a sky frame.
+    background : ndarray
+        Electrons of light beside the object that the same weights collect; it is not in the flux.
     quality : ndarray of uint16
         Bits.
     covariance_factor : float
@@ -152,6 +188,7 @@ class OrderSpectrum:
     boxcar_variance: Array
     sky: Array
     sky_variance: Array
+    background: Array
     quality: QualityArray
     covariance_factor: float
     rejected: float
@@ -163,6 +200,7 @@ def object_pixels(
     centre_arcsec: Array,
     fwhm_arcsec: Array,
     shape: ProfileShape,
+    reach_fwhm: float = REACH_FWHM,
 ) -> ObjectPixels:
     """Pixels around an object, and what they collect of its spectrum.
 
@@ -176,8 +214,10 @@ def object_pixels(
         Trace at the bins.
     shape : ProfileShape
         Profile in units of the FWHM.
+    reach_fwhm : float
+        Distance up to which pixels are used.
     """
-    reach = REACH_FWHM * fwhm_arcsec[:, None]
+    reach = reach_fwhm * fwhm_arcsec[:, None]
     inside = np.abs(pixels.slit_arcsec - centre_arcsec[:, None]) < 1.1 * reach
     seen = np.flatnonzero(inside.any(axis=0))
     columns = slice(seen[0], seen[-1] + 1) if seen.size else slice(0, 1)
@@ -193,7 +233,7 @@ def object_pixels(
         pixels.area[:, columns] * shape(x) / fwhm,
         sign * pixels.value[:, columns],
         pixels.variance[:, columns],
-        (pixels.usable[:, columns] | suspect) & (np.abs(x) < REACH_FWHM),
+        (pixels.usable[:, columns] | suspect) & (np.abs(x) < reach_fwhm),
         suspect,
     )
 
@@ -224,16 +264,43 @@ def fit_order(
     flux = _first_guess(near) if guess is None else guess
     variance = _variance(near, flux, photon_factor)
     level = at_places(flux, near.place)
-    keep = near.usable & ~_outliers(near, level, variance, settings.kappa, tolerance)
+    keep = near.usable & ~outliers(near, near.response * level, variance, settings.kappa, tolerance)
     spectrum = near.fit(variance, keep)
     for _ in range(rounds):
         variance = _variance(near, spectrum.flux, photon_factor)
-        previous, level = keep, near.level(spectrum)
-        keep = near.usable & ~_outliers(near, level, variance, settings.kappa, _TOLERANCE)
+        previous, model = keep, near.response * near.level(spectrum)
+        keep = near.usable & ~outliers(near, model, variance, settings.kappa)
         spectrum = near.fit(variance, keep)
         if np.array_equal(keep, previous):
             break
     return OrderFit(near, spectrum, variance, keep)
+
+
+def outliers(
+    near: ObjectPixels,
+    model: NDArray,
+    variance: NDArray,
+    kappa: float,
+    tolerance: float = _TOLERANCE,
+) -> Mask:
+    """Pixels that noise and the inaccuracy of a model do not explain.
+
+    Parameters
+    ----------
+    near : ObjectPixels
+        The pixels.
+    model, variance : ndarray
+        Electrons that are expected in them, and their variance.
+    kappa : float
+        SDs from which a pixel is an outlier.
+    tolerance : float
+        Share of the model that may be wrong.
+    """
+    pull = np.abs(near.value - model) / np.sqrt(variance + (tolerance * model) ** 2)
+    pull = np.where(near.suspect, pull / _SUSPECT_SHARE, pull)
+    strong = near.usable & (pull > _STRONG * kappa)
+    beside = binary_dilation(strong) & (pull > _BESIDE_SIGMA) if strong.any() else strong
+    return (pull > kappa) | beside
 
 
 def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSettings) -> OrderSpectrum:
@@ -248,11 +315,15 @@ def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSetting
     settings : ExtractionSettings
         See there.
     """
-    near = fit.near
+    near, beside = fit.near, fit.beside
     best = near.fit(fit.variance, fit.keep, errors=True)
     plain = _boxcar(fit, settings)
     sky, sky_variance = _sky(fit)
-    added = np.nan_to_num(sky_variance)
+    added, background, factor = np.nan_to_num(sky_variance), np.zeros(len(sky)), 1.0
+    if beside is not None:
+        added += best.variance * (beside.cost - 1)
+        background = near.fit(fit.variance, fit.keep, beside.light).flux
+        factor = beside.sums_cost
     return OrderSpectrum(
         best.flux * shape_share,
         (best.variance + added) * shape_share**2,
@@ -260,8 +331,9 @@ def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSetting
         (plain.variance + added) * shape_share**2,
         sky * shape_share,
         sky_variance * shape_share**2,
+        background * shape_share,
         _quality(fit),
-        best.covariance_factor,
+        best.covariance_factor * factor,
         1 - np.count_nonzero(fit.keep) / max(np.count_nonzero(near.usable), 1),
     )
 
@@ -289,18 +361,6 @@ def _first_guess(near: ObjectPixels) -> Array:
     if not (known > 0).any():
         return np.zeros(len(ordered))
     return np.interp(row, row[known > 0], level[known > 0])
-
-
-def _outliers(
-    near: ObjectPixels, level: NDArray, variance: NDArray, kappa: float, tolerance: float
-) -> Mask:
-    """Pixels that noise and the inaccuracy of the profile do not explain."""
-    model = near.response * level
-    pull = np.abs(near.value - model) / np.sqrt(variance + (tolerance * model) ** 2)
-    pull = np.where(near.suspect, pull / _SUSPECT_SHARE, pull)
-    strong = near.usable & (pull > _STRONG * kappa)
-    beside = binary_dilation(strong) & (pull > _BESIDE_SIGMA) if strong.any() else strong
-    return (pull > kappa) | beside
 
 
 def _boxcar(fit: OrderFit, settings: ExtractionSettings) -> SplineSpectrum:

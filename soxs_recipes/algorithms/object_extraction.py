@@ -18,7 +18,6 @@ from soxs_recipes.algorithms.extraction import (
     extract_order,
 )
 from soxs_recipes.algorithms.object_model import (
-    ModelFit,
     ModelSettings,
     ObjectModel,
     fit_model,
@@ -32,9 +31,19 @@ from soxs_recipes.algorithms.object_search import (
     find_objects,
     stacked_profile,
 )
+from soxs_recipes.algorithms.object_surroundings import (
+    BeamLight,
+    is_suspicious,
+    scene_model,
+    separate_orders,
+    survey,
+    with_values,
+    without_beside,
+)
 from soxs_recipes.algorithms.object_trace import CurveFit, Trace, constant_trace
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.algorithms.quality import Quality
+from soxs_recipes.algorithms.slit_scene import SlitScene, slit_profiles
 
 Array = NDArray[np.float64]
 
@@ -60,6 +69,9 @@ class ObjectSettings:
         Highest degree of the trace in the logarithm of wavelength.
     guide : Trace or None
         Trace of another object, whose shape is used where this one is too faint for its own.
+    background : str
+        Whether light of neighbours and of a galaxy under the object is fitted with it: auto where
+        there is some, yes or no.
     extraction : ExtractionSettings
         How orders are extracted.
     """
@@ -68,6 +80,7 @@ class ObjectSettings:
     detection_sigma: float = 5.0
     trace_degree: int = 4
     guide: Trace | None = None
+    background: str = "auto"
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
 
 
@@ -121,12 +134,15 @@ class BeamResult:
         The extracted orders.
     slit_share : float
         Median share of the profile that lies on the slit.
+    scene : SlitScene or None
+        What lies beside the object; None where it is alone.
     """
 
     model: ObjectModel
     centres: CurveFit | None
     spectra: BeamSpectra
     slit_share: float
+    scene: SlitScene | None = None
 
 
 @dataclass(frozen=True)
@@ -203,7 +219,11 @@ def extract_object(view: SlitView, found: SlitObject, settings: ObjectSettings) 
         See there.
     """
     snr = found.snr / np.sqrt(len(view.beams))
-    beams = tuple(_beam(view, k, beam, found, snr, settings) for k, beam in view.beams)
+    scenes = _scenes(view, found, settings) or [None] * len(view.beams)
+    beams = tuple(
+        _beam(view, k, beam, found, snr, settings, scene)
+        for (k, beam), scene in zip(view.beams, scenes, strict=True)
+    )
     orders, levels = combine_beams([beam.spectra for beam in beams])
     rejected = float(np.mean([one.rejected for one in orders.values()]))
     spectra = _long_form(view, orders, float(np.mean([b.spectra.exptime_s for b in beams])))
@@ -219,6 +239,25 @@ def _others(beams: Sequence[tuple[int, Beam]], exposure: int, beam: Beam) -> tup
     return tuple(_expected(one) for k, one in beams if k == exposure and one.sign != beam.sign)
 
 
+def _scenes(view: SlitView, found: SlitObject, settings: ObjectSettings) -> list[SlitScene] | None:
+    """What lies beside the object in each beam; None if it is as good as alone."""
+    if settings.background == "no":
+        return None
+    others = [one.offset_arcsec - found.offset_arcsec for one in view.objects if one != found]
+    forced = settings.background == "yes"
+    if not forced and not is_suspicious(view.profile, found, others):
+        return None
+    limits = settings.limits_arcsec
+    beams = [
+        BeamLight(
+            slit_profiles(view.pixels[k], beam.sign, limits, _others(view.beams, k, beam)),
+            _expected(beam) + found.offset_arcsec,
+        )
+        for k, beam in view.beams
+    ]
+    return survey(beams, found.fwhm_arcsec, view.range_nm, others, forced)
+
+
 def _beam(
     view: SlitView,
     exposure: int,
@@ -226,16 +265,27 @@ def _beam(
     found: SlitObject,
     snr: float,
     settings: ObjectSettings,
+    scene: SlitScene | None,
 ) -> BeamResult:
     """Fit the model of one beam and extract its orders."""
-    pixels = view.pixels[exposure]
+    pixels, sign = view.pixels[exposure], beam.sign
     start = _start(view, _expected(beam) + found.offset_arcsec, found.fwhm_arcsec, settings, snr)
+    if scene is not None:
+        start = scene_model(scene, start)
+        separated = separate_orders(pixels, sign, start, scene, settings.extraction)
+        pixels = without_beside(separated, sign)
     traceable = snr >= TRACEABLE_SNR
     degree = settings.trace_degree if traceable else 0 if snr >= _CENTRED_SNR else -1
     how = ModelSettings(view.range_nm, degree, traceable, snr)
-    fit = fit_model(pixels, beam.sign, start, how, settings.extraction)
-    orders, shares = _extract(fit, beam.sign, settings)
-    return BeamResult(fit.model, fit.centres, BeamSpectra(orders, beam.exptime_s), shares)
+    fit = fit_model(pixels, sign, start, how, settings.extraction)
+    if scene is None:
+        fits = fit_orders(fit.pixels, sign, fit.model, settings.extraction, fit.fits)
+    else:
+        whole = with_values(fit.pixels, view.pixels[exposure])
+        fits = separate_orders(whole, sign, fit.model, scene, settings.extraction)
+    orders, share = _extract(fits, fit.model, settings)
+    spectra = BeamSpectra(orders, beam.exptime_s)
+    return BeamResult(fit.model, fit.centres, spectra, share, scene)
 
 
 def _start(
@@ -251,12 +301,12 @@ def _start(
 
 
 def _extract(
-    fit: ModelFit, sign: int, settings: ObjectSettings
+    fits: Sequence[OrderFit], model: ObjectModel, settings: ObjectSettings
 ) -> tuple[dict[int, OrderSpectrum], float]:
     """Spectra of all orders, and the median share of the profile on the slit."""
     orders, shares = {}, []
-    for one in fit_orders(fit.pixels, sign, fit.model, settings.extraction, fit.fits):
-        share = _slit_share(fit.model, one, settings.limits_arcsec)
+    for one in fits:
+        share = _slit_share(model, one, settings.limits_arcsec)
         orders[one.near.pixels.order] = extract_order(one, share, settings.extraction)
         shares.append(float(np.median(share)))
     return orders, float(np.median(shares))
@@ -285,6 +335,7 @@ def _long_form(view: SlitView, orders: dict[int, OrderSpectrum], exptime_s: floa
             "error_e": np.sqrt(one.variance),
             "quality": one.quality | bit,
             "sky_e": one.sky,
+            "background_e": one.background,
             "boxcar_e": one.boxcar,
             "boxcar_error_e": np.sqrt(one.boxcar_variance),
             "blaze": np.full(pixels.count, np.nan),

@@ -43,6 +43,9 @@ class OrderSpectra:
         Order to variance of sums of `COVARIANCE_BINS` bins over the sum of the variances.
     exptime_s : float
         Time in which the electrons came.
+    background_e : ndarray or None
+        Electrons of other light under the object, of neighbours and of a galaxy, that are not in
+        `flux_e`; None where none was looked for.
     """
 
     order: NDArray[np.int_]
@@ -57,6 +60,7 @@ class OrderSpectra:
     blaze: Array
     covariance: Mapping[int, float]
     exptime_s: float
+    background_e: Array | None = None
 
     @property
     def snr(self) -> Array:

@@ -193,15 +193,15 @@ def _functional_variance(matrix: Array, noise: Array, count: int, width: int) ->
         for k, value in enumerate(AT_KNOT):
             right[here[inside] + k, group[inside]] += value
     solved = solveh_banded(matrix, right, lower=True, check_finite=False)
-    product = np.cumsum(solved * _banded_product(noise, solved), axis=0)
+    product = np.cumsum(solved * banded_product(noise, solved), axis=0)
     product = np.concatenate([np.zeros((1, right.shape[1])), product])
     low = np.clip(place + 1 - _REACH, 0, count + 2)
     high = np.clip(place + width + 1 + _REACH, 0, count + 2)
     return product[high, group] - product[low, group]
 
 
-def _banded_product(band: Array, columns: Array) -> Array:
-    """Symmetric banded matrix times columns."""
+def banded_product(band: Array, columns: Array) -> Array:
+    """Symmetric matrix, in lower banded form, times columns."""
     result = band[0][:, None] * columns
     for distance in range(1, len(band)):
         part = band[distance, :-distance, None]

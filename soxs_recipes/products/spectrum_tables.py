@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from soxs_recipes.products.fits_input import open_fits
 
 __all__ = ["OrderSpectra", "read_order_spectra", "spectrum_tables"]
 
-SPECTRUM, COVARIANCE = "SPECTRUM", "COVARIANCE"
+SPECTRUM, COVARIANCE, BACKGROUND = "SPECTRUM", "COVARIANCE", "BACKGROUND"
 
 _COLUMNS: Mapping[str, tuple[str, str]] = {
     "ORDER": ("order", "i2"),
@@ -26,6 +27,7 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "QUAL": ("quality", "i4"),
     "SNR": ("snr", "f4"),
     "SKY": ("sky_e", "f8"),
+    BACKGROUND: ("background_e", "f8"),
     "BOXCAR": ("boxcar_e", "f8"),
     "BOXCAR_ERR": ("boxcar_error_e", "f8"),
     "BLAZE": ("blaze", "f8"),
@@ -34,6 +36,8 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 
 def spectrum_tables(spectra: OrderSpectra) -> dict[str, Table]:
     """Content of the extensions of a SPECTRUM_ORDERS product."""
+    if spectra.background_e is None:
+        spectra = replace(spectra, background_e=np.zeros(len(spectra.order)))
     columns = {name: getattr(spectra, item).astype(kind) for name, (item, kind) in _COLUMNS.items()}
     orders = sorted(spectra.covariance)
     return {
@@ -56,7 +60,9 @@ def read_order_spectra(path: Path) -> OrderSpectra:
         If the file has not the tables of such a product, or no exposure time.
     """
     with open_fits(path) as hdus:
-        columns = _columns(hdus, SPECTRUM, list(_COLUMNS), path)
+        columns = _columns(hdus, SPECTRUM, [name for name in _COLUMNS if name != BACKGROUND], path)
+        if BACKGROUND in hdus[SPECTRUM].data.names:
+            columns[BACKGROUND] = np.array(hdus[SPECTRUM].data[BACKGROUND])
         factors = _columns(hdus, COVARIANCE, ["ORDER", "FACTOR"], path)
         exptime_s = hdus[0].header.get("EXPTIME")
     if not isinstance(exptime_s, (int, float)) or exptime_s <= 0:
@@ -64,7 +70,7 @@ def read_order_spectra(path: Path) -> OrderSpectra:
     arrays = {
         item: columns[name].astype(np.float64)
         for name, (item, _) in _COLUMNS.items()
-        if item != "snr"
+        if name in columns and item != "snr"
     }
     arrays["order"] = arrays["order"].astype(int)
     arrays["quality"] = columns["QUAL"].astype(np.uint16)

@@ -92,6 +92,12 @@ REJECTION = Parameter(
 BOXCAR = Parameter(
     "boxcar-fwhm", 1.5, "Half of the plain sum's aperture, in FWHM of the object", "", 0.3, 3.0
 )
+BACKGROUND = Parameter(
+    "background",
+    "auto",
+    "Light of neighbours and of a galaxy under the object is fitted with it",
+    choices=("auto", "yes", "no"),
+)
 VELOCITY_STEP = Parameter(
     "velocity-step", 15.0, "Width of a bin where bins are equal in velocity", "km/s", 1.0, 300.0
 )
@@ -106,6 +112,7 @@ EXTRACTION_PARAMETERS = (
     TRACE_DEGREE,
     REJECTION,
     BOXCAR,
+    BACKGROUND,
     VELOCITY_STEP,
     WAVE_STEP,
     PRODUCT_SUFFIX,
@@ -163,6 +170,7 @@ def object_settings(run: Run, solution: DispersionSolution) -> ObjectSettings:
         given.object_detection,
         given.trace_degree,
         read_trace(guides[0].path) if guides else None,
+        given.background,
         ExtractionSettings(given.profile_kappa, given.boxcar_fwhm),
     )
 

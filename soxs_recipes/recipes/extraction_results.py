@@ -18,6 +18,7 @@ from soxs_recipes.products.object_tables import object_tables
 from soxs_recipes.products.spectrum_tables import spectrum_tables
 from soxs_recipes.recipes.base import Result, Run, temperatures
 from soxs_recipes.recipes.extraction_products import OBJECT_TAB, SPECTRUM_1D, SPECTRUM_ORDERS
+from soxs_recipes.recipes.seeing import seeing_arcsec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _LIT_SNR = 1.0
 # Fainter parts of the blaze are no scale.
 _LEAST_BLAZE = 1e-3
-_SEEING_NM, _SEEING_POWER = 500.0, 0.2
 
 
 def with_blaze(
@@ -71,7 +71,7 @@ def extraction_results(
         From the second object on, files are told apart by it.
     """
     spectra = extracted.spectra
-    qc = {**quality_control(view, extracted), **temperatures(frames)}
+    qc = {**quality_control(run, view, extracted, frames[0]), **temperatures(frames)}
     contents = {
         SPECTRUM_ORDERS[role]: spectrum_tables(spectra),
         SPECTRUM_1D[role]: {"SPECTRUM": combined_orders(run, spectra)},
@@ -115,7 +115,7 @@ def combined_orders(run: Run, spectra: OrderSpectra) -> Table:
 
 
 def quality_control(
-    view: SlitView, extracted: ExtractedObject
+    run: Run, view: SlitView, extracted: ExtractedObject, frame: InputFrame
 ) -> dict[str, float | int | bool | None]:
     """Quality-control parameters of an extraction."""
     spectra, first = extracted.spectra, extracted.beams[0]
@@ -123,7 +123,9 @@ def quality_control(
     by_order = [_median(spectra.snr[good & spectra.of(order)]) for order in spectra.orders]
     middle = float(np.sqrt(np.prod(view.range_nm)))
     order = min(view.pixels[0], key=lambda one: abs(np.median(one.wave_nm) - middle)).order
-    slit, fwhm = (float(value) for value in first.model.trace.at(order, np.array(middle)))
+    places = [beam.model.trace.at(order, np.array(middle)) for beam in extracted.beams]
+    slit, fwhm = float(places[0][0]), float(np.mean([fwhm for _, fwhm in places]))
+    seeing = seeing_arcsec(run, frame, view.solution, fwhm, middle)
     return {
         "N ORDERS": int(np.sum(np.array(by_order) > _LIT_SNR)),
         "N OBJECTS": len(view.objects),
@@ -132,9 +134,10 @@ def quality_control(
         "OBJECT SLIT": slit,
         "OBJECT SNR": extracted.found.snr,
         "OBJECT FWHM": fwhm,
-        "SEEING": fwhm * (middle / _SEEING_NM) ** _SEEING_POWER if extracted.traced else None,
+        "SEEING": seeing if extracted.traced else None,
         "OBJECT TRACED": extracted.traced,
         "SLIT FRAC": float(np.mean([beam.slit_share for beam in extracted.beams])),
+        "BACKGROUND FRAC": _background_fraction(spectra),
         "BEAM LEVEL SD": float(np.std(extracted.levels)),
         **_samples(first.centres),
         **_residuals(view, first.centres),
@@ -187,6 +190,15 @@ def _residuals(view: SlitView, centres: CurveFit | None) -> dict[str, float | No
     residual = centres.residual[centres.used] * scale
     values = (residual.min(), residual.max(), residual.std(), np.median(np.abs(residual)))
     return {f"{axis} RES {name}": float(value) for name, value in zip(names, values, strict=True)}
+
+
+def _background_fraction(spectra: OrderSpectra) -> float:
+    """Light of neighbours and of a galaxy under the object, over its own, in all bins together."""
+    if spectra.background_e is None:
+        return 0.0
+    good = spectra.good
+    own = float(np.sum(spectra.flux_e[good]))
+    return float(np.sum(spectra.background_e[good])) / own if own else 0.0
 
 
 def _median(values: NDArray) -> float | None:

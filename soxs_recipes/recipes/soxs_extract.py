@@ -28,10 +28,11 @@ that is given the trace of a standard, or a straight one. The spectrum of each o
 spline with a knot per pixel that fits all pixels best with that profile (Horne 1986), each pixel at
 its own wavelength: tilted lines are neither resampled nor smeared. Variances follow the fitted
 spectrum and the sky beside the object, not the noise of the pixel; pixels that profile and spectrum
-do not explain are left out. Images of the object in several exposures, also negative ones, are
-extracted each by itself on common bins and averaged by inverse variance, their levels allowed for.
-A plain sum and the sky under the object stand beside the result. Orders are then combined on the
-scale of the blaze.
+do not explain are left out. Where the light along the slit tells of neighbours or of a galaxy under
+the object, their spectra are fitted together with that of the object, and what this costs is in its
+error. Images of the object in several exposures, also negative ones, are extracted each by itself
+on common bins and averaged by inverse variance, their levels allowed for. A plain sum and the sky
+under the object stand beside the result. Orders are then combined on the scale of the blaze.
 """,
     arms=("VIS", "NIR"),
     inputs=EXTRACTION_INPUTS,

@@ -18,7 +18,7 @@ def beam(rng, level=1.0, sigma=20.0, exptime_s=100.0, truth=TRUTH):
     nothing = np.zeros(BINS)
     spectrum = OrderSpectrum(
         flux, sigma**2, flux, 2 * sigma**2, nothing + 50 * scale, nothing,
-        np.zeros(BINS, "u2"), 1.0, 0.0,
+        nothing + 7 * scale, np.zeros(BINS, "u2"), 1.0, 0.0,
     )  # fmt: skip
     return BeamSpectra({12: spectrum}, exptime_s)
 
@@ -42,6 +42,7 @@ def test_levels_and_exposure_times_are_allowed_for():
     assert abs(pull.mean()) < 0.05
     assert pull.std() == pytest.approx(1, abs=0.05)
     assert np.median(runs[0].sky) == pytest.approx(50 * 400 / 300, rel=1e-6)
+    assert np.median(runs[0].background) == pytest.approx(7 * 400 / 300, rel=1e-6)
 
 
 def test_weights_are_inverse_variances_and_bend_nothing():

@@ -17,7 +17,7 @@ from soxs_recipes.products.spectrum_tables import (
 @pytest.fixture
 def spectra():
     rng = np.random.default_rng(1)
-    names = ("flux_e", "error_e", "sky_e", "boxcar_e", "boxcar_error_e", "blaze")
+    names = ("flux_e", "error_e", "sky_e", "background_e", "boxcar_e", "boxcar_error_e", "blaze")
     arrays = {name: rng.uniform(0.1, 1e5, 12) for name in names}
     return OrderSpectra(
         order=np.repeat([12, 13], 6),

@@ -1,0 +1,324 @@
+"""What lies on the slit beside an object: other stars, and the extended light of a galaxy.
+
+The light along the slit, averaged in some ranges of wavelength, is described by stars of one
+profile, whose width changes smoothly with wavelength, and, where that does not suffice, by a galaxy
+seen through the same seeing. What the subtraction of the sky left or took is a straight line along
+the slit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from soxs_recipes.algorithms.beam_pixels import OrderPixels
+from soxs_recipes.algorithms.object_trace import Curve, Trace
+
+Array = NDArray[np.float64]
+
+SLOPE_ARCSEC = 5.0
+"""Distance over which sloped light rises by one."""
+
+_STEP_ARCSEC = 0.15
+_PARTS = 16
+_GRID = np.arange(-90, 91) * 0.1
+# Values that are expected, and how far from them: log FWHM against the first guess, exponent of
+# the FWHM in wavelength, log of Moffat's power, curve of the trace (arcsec).
+_STAR = np.array([0.0, -0.2, np.log(3.5), 0.0, 0.0, 0.0])
+_STAR_SPREAD = np.array([0.4, 0.3, 0.15, 0.4, 0.4, 0.2])
+_NEIGHBOUR_SPREAD_ARCSEC = 0.2
+# Place of the galaxy (arcsec), log of its scale and of the softening of its centre (arcsec), and
+# log of the exponent of the radius (Sersic 1963; 1 is an exponential disc).
+_GALAXY = np.array([0.0, np.log(1.5), np.log(0.2), 0.0])
+_GALAXY_SPREAD = np.array([1.2, 0.6, 0.7, 0.25])
+_STARTS_ARCSEC = (-1.0, 1.0)
+_LIMIT = 3.5
+# Profiles are described to this share of themselves and of the peak.
+_MISFIT, _LEAST_MISFIT = 0.01, 0.002
+_ROUNDS = 40
+
+
+@dataclass(frozen=True)
+class SlitProfiles:
+    """Light along the slit in ranges of wavelength.
+
+    Attributes
+    ----------
+    wave_nm : ndarray, shape (parts,)
+        Middle of each range.
+    slit_arcsec, light, error : ndarray, shape (parts, steps)
+        Slit position, electrons per bin and arcsec, and the standard error; infinite where nothing
+        is known.
+    """
+
+    wave_nm: Array
+    slit_arcsec: Array
+    light: Array
+    error: Array
+
+
+@dataclass(frozen=True)
+class SlitScene:
+    """Stars on the slit, the object first, and the galaxy that may lie with them.
+
+    Attributes
+    ----------
+    range_nm : tuple of float
+        Wavelengths of the arm.
+    log_fwhm, exponent, power : float
+        Logarithm of the FWHM (arcsec) in the middle of the range, its exponent in wavelength, and
+        Moffat's power.
+    centre : ndarray
+        Chebyshev coefficients of the object's trace, arcsec.
+    neighbours_arcsec : tuple of float
+        Distances of other stars from the object.
+    galaxy : ndarray or None
+        Distance of the galaxy from the object, log scale, log softening, log exponent.
+    line : tuple of float
+        Even light and slope per arcsec that the sky took from the galaxy, over its peak.
+    misfit, reduced_misfit : float
+        Sum of squares of departures over errors, expectations included, and its mean.
+    share_beside : float
+        Light of others that the profile of the object collects, in units of the object's own.
+    """
+
+    range_nm: tuple[float, float]
+    log_fwhm: float
+    exponent: float
+    power: float
+    centre: Array
+    neighbours_arcsec: tuple[float, ...] = ()
+    galaxy: Array | None = None
+    line: tuple[float, float] = (0.0, 0.0)
+    misfit: float = 0.0
+    reduced_misfit: float = 0.0
+    share_beside: float = 0.0
+
+    @property
+    def trace(self) -> Trace:
+        """Position and width of the object."""
+        low, high = self.range_nm
+        slope = 0.5 * self.exponent * np.log(high / low)
+        return Trace(
+            Curve(self.range_nm, self.centre),
+            Curve(self.range_nm, np.array([self.log_fwhm, slope])),
+        )
+
+    def star(self, distance_arcsec: Array, fwhm_arcsec: Array | float) -> Array:
+        """Profile of a star, of unit integral, at distances from it."""
+        alpha = fwhm_arcsec / (2 * np.sqrt(2 ** (1 / self.power) - 1))
+        return _moffat(distance_arcsec / alpha, self.power) / alpha
+
+    def extended(self, fwhm_arcsec: float) -> Callable[[Array], Array]:
+        """Profile of the galaxy, peak about 1, as a function of the distance from the object."""
+        if self.galaxy is None:
+            return lambda distance: np.zeros(np.shape(distance))
+        place, scale, soft, power = self.galaxy
+        radius = np.hypot(_GRID - place, np.exp(soft)) / np.exp(scale)
+        bright = np.exp(-(radius ** np.exp(power)))
+        seen = _blurred(bright, self.star(_GRID, fwhm_arcsec))
+        seen += self.line[0] + self.line[1] * _GRID
+        return lambda distance: np.interp(distance, _GRID, seen)
+
+
+def slit_profiles(
+    orders: Sequence[OrderPixels],
+    sign: int,
+    limits_arcsec: tuple[float, float],
+    others_arcsec: Sequence[float] = (),
+) -> SlitProfiles:
+    """Average the light along the slit in ranges of wavelength.
+
+    Parameters
+    ----------
+    orders : sequence of OrderPixels
+        The frame.
+    sign : int
+        Sign of the object in it.
+    limits_arcsec : tuple of float
+        Ends of the slit.
+    others_arcsec : sequence of float
+        Slit positions of images of the other sign, around which nothing is looked at.
+    """
+    parts = max(1, round(_PARTS / len(orders)))
+    rows = [_order_profiles(one, sign, limits_arcsec, others_arcsec, parts) for one in orders]
+    return SlitProfiles(*(np.concatenate(columns) for columns in zip(*rows, strict=True)))
+
+
+def describe_slit(
+    profiles: SlitProfiles,
+    centre_arcsec: float,
+    fwhm_arcsec: float,
+    range_nm: tuple[float, float],
+    neighbours_arcsec: Sequence[float] = (),
+    galaxy: bool = False,
+) -> SlitScene:
+    """Describe the light along the slit.
+
+    Parameters
+    ----------
+    profiles : SlitProfiles
+        The light.
+    centre_arcsec, fwhm_arcsec : float
+        First guess of place and width of the object.
+    range_nm : tuple of float
+        Wavelengths of the arm.
+    neighbours_arcsec : sequence of float
+        Distances of other objects that were found from this one.
+    galaxy : bool
+        Whether there is a galaxy.
+    """
+    guess = SlitScene(
+        range_nm,
+        float(np.log(fwhm_arcsec)),
+        _STAR[1],
+        float(np.exp(_STAR[2])),
+        np.array([centre_arcsec, 0.0, 0.0]),
+        tuple(neighbours_arcsec),
+    )
+    stars = _fit(profiles, guess)
+    if not galaxy:
+        return stars
+    starts = [_GALAXY + np.array([at, 0, 0, 0]) for at in _STARTS_ARCSEC]
+    fits = [_fit(profiles, replace(stars, galaxy=start)) for start in starts]
+    return min(fits, key=lambda one: one.misfit)
+
+
+def _order_profiles(
+    pixels: OrderPixels,
+    sign: int,
+    limits_arcsec: tuple[float, float],
+    others_arcsec: Sequence[float],
+    parts: int,
+) -> tuple[Array, ...]:
+    slit = pixels.slit_arcsec
+    use = (pixels.usable | pixels.suspect) & (slit > limits_arcsec[0]) & (slit < limits_arcsec[1])
+    for other in others_arcsec:
+        use &= np.abs(slit - other) > 2.0
+    steps = int(np.ceil((limits_arcsec[1] - limits_arcsec[0]) / _STEP_ARCSEC))
+    step = ((slit[use] - limits_arcsec[0]) / _STEP_ARCSEC).astype(int)
+    part = np.clip((pixels.place[use] * parts / pixels.count).astype(int), 0, parts - 1)
+    place, size = part * steps + step, parts * steps
+    area, inverse = pixels.area[use].astype(float), 1 / pixels.variance[use].astype(float)
+    weight = np.bincount(place, area**2 * inverse, size)
+    total = np.bincount(place, sign * pixels.value[use] * area * inverse, size)
+    mean_slit = np.bincount(place, slit[use] * area**2 * inverse, size)
+    photons = np.bincount(place, area**3 * inverse**2, size)
+    seen = weight > 0.2 * np.median(weight[weight > 0]) if weight.any() else weight > 0
+    safe = np.where(seen, weight, 1.0)
+    mean_slit, light, photons = (one / safe for one in (mean_slit, total, photons))
+    # The variance of the pixels is that without light of objects.
+    variance = (1 + np.maximum(light, 0) * photons) / safe
+    planes = mean_slit, np.where(seen, light, 0.0), np.where(seen, np.sqrt(variance), np.inf)
+    middle = pixels.wave_of((np.arange(parts) + 0.5) * pixels.count / parts)
+    return middle, *(plane.reshape(parts, steps) for plane in planes)
+
+
+def _moffat(u: Array, power: float) -> Array:
+    from scipy.special import gamma
+
+    norm = gamma(power) / (np.sqrt(np.pi) * gamma(power - 0.5))
+    return norm * (1 + u**2) ** -power
+
+
+def _blurred(profile: Array, kernel: Array) -> Array:
+    return np.convolve(profile, kernel / kernel.sum(), mode="same")
+
+
+def _vector(scene: SlitScene, guess: SlitScene) -> Array:
+    """Parameters as departures from what is expected."""
+    star = np.array([scene.log_fwhm - guess.log_fwhm, scene.exponent, np.log(scene.power)])
+    centre = scene.centre - guess.centre
+    parts = [(np.concatenate([star, centre]) - _STAR) / _STAR_SPREAD]
+    apart = np.subtract(scene.neighbours_arcsec, guess.neighbours_arcsec)
+    parts.append(apart / _NEIGHBOUR_SPREAD_ARCSEC)
+    if scene.galaxy is not None:
+        parts.append((scene.galaxy - _GALAXY) / _GALAXY_SPREAD)
+    return np.concatenate(parts)
+
+
+def _scene(vector: Array, guess: SlitScene) -> SlitScene:
+    """Reverse of `_vector`."""
+    count = len(_STAR)
+    star = _STAR + vector[:count] * _STAR_SPREAD
+    last = count + len(guess.neighbours_arcsec)
+    apart = np.array(guess.neighbours_arcsec) + vector[count:last] * _NEIGHBOUR_SPREAD_ARCSEC
+    galaxy = None if guess.galaxy is None else _GALAXY + vector[last:] * _GALAXY_SPREAD
+    return replace(
+        guess,
+        log_fwhm=guess.log_fwhm + star[0],
+        exponent=float(star[1]),
+        power=float(np.exp(star[2])),
+        centre=guess.centre + star[3:],
+        neighbours_arcsec=tuple(apart.tolist()),
+        galaxy=galaxy,
+    )
+
+
+def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
+    """Least squares for the shapes; the brightness of everything in each range is linear."""
+    known = np.isfinite(profiles.error)
+    floor = np.abs(profiles.light) * _MISFIT
+    floor += _LEAST_MISFIT * np.abs(profiles.light).max(axis=1, keepdims=True)
+    weight = np.where(known, 1 / np.hypot(np.where(known, profiles.error, 1.0), floor), 0.0)
+
+    def residuals(vector: Array) -> Array:
+        basis = _basis(_scene(vector, start), profiles) * weight[..., None]
+        left = profiles.light * weight - (basis @ _levels(basis, profiles.light * weight))[..., 0]
+        return np.concatenate([4 * np.arcsinh(left.ravel() / 4), vector])
+
+    first = np.clip(_vector(start, start), -0.9 * _LIMIT, 0.9 * _LIMIT)
+    best = least_squares(residuals, first, bounds=(-_LIMIT, _LIMIT), max_nfev=_ROUNDS, ftol=1e-5)
+    found = _scene(best.x, start)
+    basis = _basis(found, profiles)
+    levels = _levels(basis * weight[..., None], profiles.light * weight)[..., 0]
+    misfit, count = float(2 * best.cost), np.count_nonzero(known)
+    return replace(
+        found,
+        line=_line(levels) if found.galaxy is not None else (0.0, 0.0),
+        misfit=misfit,
+        reduced_misfit=misfit / count,
+        share_beside=_share_beside(basis * (weight[..., None] > 0), levels),
+    )
+
+
+def _line(levels: Array) -> tuple[float, float]:
+    """Even light and slope per arcsec in units of the galaxy."""
+    galaxy, even, slope = levels[:, -3:].T
+    total = max(float(np.sum(galaxy)), 1e-30)
+    return float(even.sum()) / total, float(slope.sum()) / total / SLOPE_ARCSEC
+
+
+def _share_beside(basis: Array, levels: Array) -> float:
+    """Median over wavelength of what others add to the sum of light times profile."""
+    own = basis[..., 0]
+    collected = np.einsum("ns,nsk->nk", own, basis) * levels
+    target = collected[:, 0]
+    lit = target > 0.1 * np.median(target)
+    others = collected[:, 1:].sum(axis=1)
+    return float(np.median(others[lit] / target[lit])) if lit.any() else 0.0
+
+
+def _levels(basis: Array, light: Array) -> Array:
+    turned = basis.transpose(0, 2, 1)
+    normal = turned @ basis
+    ridge = 1e-9 * np.einsum("nkk->n", normal)[:, None, None] + 1e-30
+    return np.linalg.solve(normal + ridge * np.eye(basis.shape[2]), turned @ light[..., None])
+
+
+def _basis(scene: SlitScene, profiles: SlitProfiles) -> Array:
+    """Light per arcsec of each star, the galaxy, even light, and a slope: (parts, steps, terms)."""
+    centre, fwhm = scene.trace.at(0, profiles.wave_nm)
+    distance = profiles.slit_arcsec - centre[:, None]
+    terms = [
+        scene.star(distance - apart, fwhm[:, None]) for apart in (0.0, *scene.neighbours_arcsec)
+    ]
+    if scene.galaxy is not None:
+        rows = zip(distance, fwhm, strict=True)
+        terms.append(np.stack([scene.extended(width)(row) for row, width in rows]))
+    terms += [np.ones_like(distance), distance / SLOPE_ARCSEC]
+    return np.stack(terms, axis=-1)
