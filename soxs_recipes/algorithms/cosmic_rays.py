@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from soxs_recipes.algorithms.bands import row_bands
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.line_tilts import LineTilts
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, has
@@ -38,8 +39,6 @@ _TILT_STEP = 0.02
 _SATURATED_REACH, _SATURATED_BOX, _SATURATED_SHARE = 21, 5, 0.3
 # Share of the pixels along the dispersion that are darker than what is between the lines.
 _BETWEEN = 0.15
-# Rows that are searched in one go: they stay in the processor's cache.
-_BAND_ROWS = 64
 # Pixels looked at closely in one go.
 _BATCH = 50_000
 
@@ -124,13 +123,14 @@ def find_cosmic_rays(
     # From here on rows are along the dispersion.
     flux, error, bad = (np.ascontiguousarray(p.T) if turned else p for p in planes)
     flux = np.where(bad, np.float32(np.nan), flux)
-    light = _Light(flux, flux.copy(), error, settings)
-    struck = np.zeros(flux.shape, dtype=bool)
     judged = ~bad
     full = _near_saturated_light(frame)
     if full is not None:
         judged &= ~(full.T if turned else full)
-    found = light.seeds(*np.nonzero(_candidates(flux, error, settings) & judged))
+    candidates = np.nonzero(_candidates(flux, error, settings) & judged)
+    light = _Light(flux, flux.copy(), error, settings)
+    struck = np.zeros(flux.shape, dtype=bool)
+    found = light.seeds(*candidates)
     for _ in range(settings.rounds):
         struck[found] = True
         light.calm[found] = np.nan
@@ -326,8 +326,7 @@ def _candidates(flux: Image, error: Image, settings: CosmicSettings) -> Mask:
     wrapped = np.pad(flux, reach, mode="wrap")
     rows, columns = flux.shape
     above = np.empty(flux.shape, dtype=bool)
-    for start in range(0, rows, _BAND_ROWS):
-        band = slice(start, min(start + _BAND_ROWS, rows))
+    for band in row_bands(rows):
         limit = np.float32(_CANDIDATE * settings.kappa) * error[band]
         inner = slice(reach, reach + columns)
         along = [wrapped[_shifted(band, s + reach), inner] for s in _SAMPLES]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from soxs_recipes.algorithms.bands import row_bands
 from soxs_recipes.algorithms.combining import median_inefficiency
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.linearity import Linearity
@@ -18,8 +19,6 @@ Image = NDArray[np.float32]
 
 # Up to this multiple of the read-noise variance the photon noise is taken from the surroundings.
 _FAINT = 4.0
-# Rows that are worked on at a time: they stay in the processor's cache.
-_BAND_ROWS = 64
 
 
 def level_quality(
@@ -65,13 +64,11 @@ def expected_signal(flux: Image, faint_below: float) -> Image:
         Median below which a pixel is faint.
     """
     result = np.empty_like(flux)
-    for start in range(0, len(flux), _BAND_ROWS):
-        first, last = max(start - 2, 0), start + _BAND_ROWS + 2
-        part = flux[start : start + _BAND_ROWS]
-        around = _twice_median(flux[first:last])[start - first :][: len(part)]
-        result[start : start + _BAND_ROWS] = np.where(
-            around < np.float32(faint_below), around, part
-        )
+    for band in row_bands(len(flux)):
+        first = max(band.start - 2, 0)
+        part = flux[band]
+        around = _twice_median(flux[first : band.stop + 2])[band.start - first :][: len(part)]
+        result[band] = np.where(around < np.float32(faint_below), around, part)
     return result
 
 
@@ -132,10 +129,15 @@ def mean_with_noise(
     frames = np.maximum(np.asarray(count), 1)
     faint = _FAINT * float(noise.variance(0.0))
     light = flux if structure is None else flux - structure
-    variance = signed_variance(noise, expected_signal(light, faint)) / frames.astype(np.float32)
-    if is_median:
-        variance *= median_inefficiency(frames)
-    return DetectorFrame.from_variance(flux, variance, quality)
+    expected = np.asarray(expected_signal(light, faint), np.float32)
+    error = np.empty_like(expected)
+    frames = np.broadcast_to(frames, error.shape)
+    for band in row_bands(len(error)):
+        variance = signed_variance(noise, expected[band]) / frames[band].astype(np.float32)
+        if is_median:
+            variance *= median_inefficiency(frames[band])
+        np.sqrt(variance, out=error[band])
+    return DetectorFrame(flux, error, quality)
 
 
 def minus_dark(frame: DetectorFrame, dark: DetectorFrame, factor: float = 1.0) -> DetectorFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from soxs_recipes.algorithms.bands import row_bands
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, QualityArray, has
 
 Image = NDArray[np.float32]
@@ -76,7 +77,12 @@ class DetectorFrame:
 
     def good(self, unusable: Quality = UNUSABLE) -> NDArray[np.bool_]:
         """Return where none of the bits `unusable` is set and flux and error are finite."""
-        return ~has(self.quality, unusable) & np.isfinite(self.flux) & np.isfinite(self.error)
+        good = np.empty(self.shape, bool)
+        for band in row_bands(len(good)):
+            np.isfinite(self.flux[band], out=good[band])
+            good[band] &= np.isfinite(self.error[band])
+            good[band] &= ~has(self.quality[band], unusable)
+        return good
 
     def cut(self, rows: slice, columns: slice) -> DetectorFrame:
         """Return a part of the frame (views, not copies)."""
@@ -84,7 +90,10 @@ class DetectorFrame:
 
     def flag(self, where: ArrayLike, bits: Quality) -> DetectorFrame:
         """Return the frame with `bits` added to the quality where `where` is true."""
-        return replace(self, quality=self.quality | np.where(where, np.uint16(bits), np.uint16(0)))
+        quality = self.quality.copy()
+        where = np.asarray(where, dtype=bool)
+        np.bitwise_or(quality, np.uint16(bits), out=quality, where=where)
+        return replace(self, quality=quality)
 
     def minus(self, other: DetectorFrame) -> DetectorFrame:
         """Return this frame less `other`: variances add, quality bits are joined."""
@@ -110,13 +119,13 @@ class DetectorFrame:
         """
         self._check_shape(other)
         usable = other.flux > 0
-        scale = np.divide(1.0, other.flux, out=np.zeros_like(other.flux), where=usable)
-        flux = self.flux * scale
-        frame = DetectorFrame(
-            flux,
-            np.hypot(self.error, flux * other.error) * scale,
-            self.quality | other.quality,
-        )
+        flux, error = np.empty_like(self.flux), np.empty_like(self.error)
+        for band in row_bands(len(flux)):
+            divisor = other.flux[band]
+            scale = np.divide(1.0, divisor, out=np.zeros_like(divisor), where=usable[band])
+            np.multiply(self.flux[band], scale, out=flux[band])
+            error[band] = np.hypot(self.error[band], flux[band] * other.error[band]) * scale
+        frame = DetectorFrame(flux, error, self.quality | other.quality)
         return frame.flag(~usable, Quality.NO_DATA)
 
     def _check_shape(self, other: DetectorFrame) -> None:

@@ -5,37 +5,59 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WORKERS = 2
-"""Number of threads."""
-
 
 def in_parallel(task: Callable[..., Result], *arguments: Sequence) -> list[Result]:
-    """Results of a task on each set of arguments, in their order, two at a time."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(task, *arguments))
+    """Results of a task on each set of arguments, in their order.
+
+    The calling thread and another one take the next set that is left. Every thread keeps memory
+    of its own that it has freed, so that there are no more than two.
+    """
+    jobs = list(zip(*arguments, strict=True))
+    results: list[Any] = [None] * len(jobs)
+    left = iter(range(len(jobs)))
+
+    def work() -> None:
+        for number in left:
+            results[number] = task(*jobs[number])
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(work)
+        try:
+            work()
+        finally:
+            # After an error nothing more is begun.
+            deque(left, maxlen=0)
+        other.result()
+    return results
 
 
 def ahead(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Results of a task on each item, in their order; one is made while another is used.
+    """Results of a task on each item, in their order; the next is made while one is used.
 
-    The first two are made at once. From then on an item is taken up when a result is asked for, so
-    that two results exist at a time, however many items there are, if the user keeps none.
+    The first two are made at once, each of the others while the one before is used: two results
+    exist at a time, however many items there are, if the user keeps none.
     """
     rest = iter(items)
-    pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(1) as pool:
+
+        def begun() -> Future[Result] | None:
+            for item in rest:
+                return pool.submit(task, item)
+            return None
+
         try:
-            pending.extend(pool.submit(task, item) for item in islice(rest, WORKERS))
-            while pending:
-                result = pending.popleft().result()
-                yield result
-                del result
-                pending.extend(pool.submit(task, item) for item in islice(rest, 1))
+            for first in rest:
+                following = begun()
+                yield task(first)
+                while following is not None:
+                    result = following.result()
+                    following = begun()
+                    yield result
+                    del result
         finally:
             pool.shutdown(cancel_futures=True)

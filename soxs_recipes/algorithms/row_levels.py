@@ -62,7 +62,9 @@ def row_levels(frame: DetectorFrame, dark: NDArray[np.bool_]) -> RowLevels:
     161 columns of dark pixels; values further than 5 sigma from that are left out.
     """
     usable = dark & frame.good() & (frame.error > 0)
-    near = usable & (np.abs(_departure(frame.flux, usable)) < _KAPPA * frame.error)
+    near = _departure(frame.flux, usable)
+    near = np.abs(near, out=near) < np.float32(_KAPPA) * frame.error
+    near &= usable
     count = np.count_nonzero(near, axis=1)
     known = count >= _LEAST_PIXELS
     divisor = np.maximum(count, 1)
@@ -73,6 +75,8 @@ def row_levels(frame: DetectorFrame, dark: NDArray[np.bool_]) -> RowLevels:
 
 def _departure(flux: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Values less the running mean of the chosen ones."""
-    weight = uniform_filter(chosen.astype(np.float32), _SMOOTH_PX, mode="constant")
-    total = uniform_filter(np.where(chosen, flux, np.float32(0)), _SMOOTH_PX, mode="constant")
-    return flux - total / np.maximum(weight, np.float32(1e-6))
+    weight, total = chosen.astype(np.float32), np.where(chosen, flux, np.float32(0))
+    for plane in (weight, total):
+        uniform_filter(plane, _SMOOTH_PX, output=plane, mode="constant")
+    total /= np.maximum(weight, np.float32(1e-6), out=weight)
+    return np.subtract(flux, total, out=total)

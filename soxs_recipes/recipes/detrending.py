@@ -62,6 +62,8 @@ __all__ = [
     "with_cosmic_rays",
 ]
 
+# Memory for the rows of a single frame that are held at one time: they stay in the cache.
+_SINGLE_BYTES = 12 * 2**20
 # Exposure times that differ by less are the same.
 _SAME_EXPTIME = 0.01
 # Standard deviation of lines along dispersion: of the optics, and what the slit adds in quadrature.
@@ -254,7 +256,7 @@ def _combined(run: Run, frames: Sequence[InputFrame], calibrations: Calibrations
                 minimum_count=1,
             ),
             conversion.noise.variance,
-            budget=BUDGET_BYTES,
+            budget=BUDGET_BYTES if len(raws) > 1 else _SINGLE_BYTES,
         )
     frame = steps.mean_with_noise(
         combined.flux,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import Table
 
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.parallel import ahead
 from soxs_recipes.algorithms.quality import Quality, fraction
 from soxs_recipes.algorithms.robust import mad_sd
 from soxs_recipes.algorithms.sky_model import SkyModel
@@ -35,19 +37,20 @@ _BRIGHT_SHARE = 0.05
 _LEAST_PIXELS = 1000
 
 
-def without_its_sky(
+def without_their_sky(
     run: Run,
     setup: Setup,
     role: str,
-    frame: InputFrame,
+    frames: Sequence[InputFrame],
     qc: Mapping[str, float | None] | None = None,
-) -> list[Result]:
-    """Products of one exposure, from the raw frame to the sky fitted in it and subtracted.
+) -> Iterator[Result]:
+    """Products of exposures one by one, from raw frames to the sky fitted in each and subtracted.
 
-    Nothing else of the exposure stays in memory.
+    While the sky of one is fitted the next is prepared; nothing of those before stays in memory.
     """
-    exposure = prepare(run, setup, frame)
-    return sky_results(role, exposure, fitted_sky(run, exposure), qc=qc)
+    for exposure in ahead(partial(prepare, run, setup), frames):
+        yield from sky_results(role, exposure, fitted_sky(run, exposure), qc=qc)
+        del exposure
 
 
 def sky_results(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
@@ -74,7 +75,7 @@ class SoxsNod(SoxsRecipe):
     def process(self, run: Run) -> Iterator[Result]:
         """Fit and subtract the sky of every exposure, or of every difference."""
         from soxs_recipes.recipes.sky_exposures import observed, read_setup
-        from soxs_recipes.recipes.sky_results import without_its_sky
+        from soxs_recipes.recipes.sky_results import without_their_sky
 
         inputs = {name: (item,) for name, item in EXPOSURES.items()}
         role, frames = observed(run, {**inputs, "SCI": (*inputs["SCI"], *TOLD.values())})
@@ -86,9 +87,8 @@ class SoxsNod(SoxsRecipe):
         for pair in pairs:
             yield from _difference(run, setup, role, [frames[k] for k in pair], throw)
         paired = {k for pair in pairs for k in pair}
-        for number, frame in enumerate(frames):
-            if number not in paired:
-                yield from without_its_sky(run, setup, role, frame, throw)
+        alone = [frame for number, frame in enumerate(frames) if number not in paired]
+        yield from without_their_sky(run, setup, role, alone, throw)
 
 
 def _positions(
@@ -135,6 +135,7 @@ def _difference(
     qc: Mapping[str, float | None],
 ) -> list[Result]:
     """Products of the difference of a pair."""
+    from soxs_recipes.algorithms.parallel import in_parallel
     from soxs_recipes.recipes.sky_exposures import (
         difference,
         fitted_sky,
@@ -144,7 +145,7 @@ def _difference(
     from soxs_recipes.recipes.sky_results import sky_results
 
     exact = for_differences(setup)
-    exposure = difference(run, setup, *(prepare(run, exact, frame) for frame in pair))
+    exposure = difference(run, setup, *in_parallel(partial(prepare, run, exact), pair))
     return sky_results(role, exposure, fitted_sky(run, exposure), qc=qc)
 
 

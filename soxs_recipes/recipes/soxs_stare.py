@@ -50,9 +50,8 @@ class SoxsStare(SoxsRecipe):
     def process(self, run: Run) -> Iterator[Result]:
         """Fit and subtract the sky of every exposure."""
         from soxs_recipes.recipes.sky_exposures import observed, read_setup
-        from soxs_recipes.recipes.sky_results import without_its_sky
+        from soxs_recipes.recipes.sky_results import without_their_sky
 
         role, frames = observed(run, {name: (item,) for name, item in EXPOSURES.items()})
         setup = read_setup(run, frames[0])
-        for frame in frames:
-            yield from without_its_sky(run, setup, role, frame)
+        yield from without_their_sky(run, setup, role, frames)
