@@ -107,9 +107,7 @@ def simulate_star_field(
         The raw files in the order of ``filters``.
     """
     out, run = Path(out), Run(seed, detector_seed)
-    sky = NightSky(
-        seed, parse_start(start), seeing_arcsec=seeing_arcsec, transparency=transparency
-    )
+    sky = NightSky(seed, parse_start(start), seeing_arcsec=seeing_arcsec, transparency=transparency)
     plans: list[Exposure] = []
     for index, name in enumerate(filters):
         begin = parse_start(start) + index * round(1000 * (exptime_s + 30))

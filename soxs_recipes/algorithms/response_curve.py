@@ -33,6 +33,8 @@ class Response:
         Slit that the standard was observed through.
     binning : str
         Binning of its frames, ``'1x1'`` for none.
+    seeing_arcsec : float
+        Width of the standard's disc at 500 nm, as measured on the slit; NaN where it was not.
     """
 
     order: NDArray[np.int_]
@@ -43,6 +45,7 @@ class Response:
     airmass: float = float("nan")
     slit: str = ""
     binning: str = ""
+    seeing_arcsec: float = float("nan")
 
     def at(self, order: int, wave_nm: ArrayLike) -> tuple[Array, Array]:
         """Response and its standard error in an order; NaN where it was not measured.

@@ -78,6 +78,8 @@ class Arm(ABC):
         that show where the spectral format has drifted to.
     rows_drift : bool
         Whether the zero level drifts from row to row by more than its reference shows.
+    is_dispersed : bool
+        Whether the refraction of the atmosphere is left uncompensated at the slit.
     """
 
     name: ClassVar[str]
@@ -88,6 +90,7 @@ class Arm(ABC):
     pinholes_arcsec: ClassVar[tuple[float, ...]] = ()
     arc_strengths: ClassVar[tuple[float, float]] = (0.0, 0.0)
     rows_drift: ClassVar[bool] = False
+    is_dispersed: ClassVar[bool] = False
 
     def readout(self, header: Header) -> Readout:
         """How a frame of this arm was read.

@@ -46,6 +46,7 @@ class NirArm(Arm):
     pinholes_arcsec = tuple(1.436 * hole for hole in range(-4, 5))
     arc_strengths = (0.3, 1.0)
     rows_drift = True
+    is_dispersed = True
     reference_methods = ("pixels", "none")
     exptime_keywords = (kw.DIT_S, kw.EXPTIME)
     temperature_keywords = MappingProxyType(

@@ -44,6 +44,8 @@ def response_cards(response: Response) -> dict[str, dict[str, str | float]]:
     cards: dict[str, str | float] = {"STDNAME": response.standard, "SLIT": response.slit}
     if np.isfinite(response.airmass):
         cards["AIRMASS"] = response.airmass
+    if np.isfinite(response.seeing_arcsec):
+        cards["SEEING"] = response.seeing_arcsec
     return {RESPONSE: {**cards, "BINNING": response.binning}}
 
 
@@ -103,4 +105,5 @@ def read_response(path: Path) -> Response:
         airmass=float(header.get("AIRMASS", np.nan)),
         slit=str(header.get("SLIT", "")),
         binning=str(header.get("BINNING", "")),
+        seeing_arcsec=float(header.get("SEEING", np.nan)),
     )

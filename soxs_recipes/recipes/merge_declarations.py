@@ -28,13 +28,15 @@ SPECTRUM_ORDERS = role_inputs(
 )["SCI"]
 
 
-def _calibration(tag: str, meaning: str, maximum: int = 1) -> Input:
+def _calibration(tag: str, meaning: str, maximum: int | None = 1) -> Input:
     return Input(tag, meaning, Kind.CALIB, minimum=0, maximum=maximum)
 
 
 RESP_TAB = _calibration("RESP_TAB_{arm}", "response; without it counts are delivered")
 TELLURIC_TAB = _calibration("TELLURIC_TAB_{arm}", "telluric transmission of this target")
-PHOT_TAB = _calibration("PHOT_TAB_ACQ", "magnitude of the target: the absolute scale")
+PHOT_TAB = _calibration(
+    "PHOT_TAB_ACQ", "magnitude of the target, of any number of filters: the absolute scale", None
+)
 SKY_SUB = role_inputs(
     "SKY_SUB_{arm}", "frame without sky, for the two-dimensional product", minimum=0, maximum=1
 )["SCI"]
@@ -67,8 +69,8 @@ MAGNITUDE_FILTER = Parameter(
 SLIT_LOSS = Parameter(
     "slit-loss",
     AUTO,
-    "Whether the wavelength dependence of slit losses is corrected by a model of the seeing; auto "
-    "does so where target and standard had different slits, or the flux scale is absolute",
+    "Whether slit losses relative to the standard are corrected by a model of the seeing; auto "
+    "does so where slits differ, both images were measured, or the flux scale is absolute",
     choices=(AUTO, "yes", "no"),
 )
 SCALE_PARAMETERS = (FLUX_SCALE, MAGNITUDE, MAGNITUDE_ERROR, MAGNITUDE_FILTER, SLIT_LOSS)

@@ -23,6 +23,8 @@ from soxs_recipes.recipes.merge_inputs import ArmInput
 from soxs_recipes.recipes.slit_frames import solution_of_shape, with_flexure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soxs_recipes.algorithms.dispersion import DispersionSolution
     from soxs_recipes.algorithms.frame import DetectorFrame
     from soxs_recipes.algorithms.rectify_grid import RectifiedGrid
@@ -49,9 +51,14 @@ def _image_result(run: Run, merging: Merging, arm: ArmInput, frame: InputFrame) 
     solution = _shifted_solution(run, arm, frame, pixels.shape)
     slit_step, wave_step = typical_steps(solution)
     grid = merged_grid(solution, slit_axis(_SLIT_HALF_ARCSEC, slit_step), wave_step)
-    scale = merging.scale_of(arm.name) / float(header["EXPTIME"])
+    exptime_s = float(header["EXPTIME"])
+
+    def calibrated(order: int, wave_nm: np.ndarray) -> np.ndarray:
+        scale = merging.scale_of(arm.name, wave_nm)
+        return arm.factor(order, wave_nm).value * scale / exptime_s
+
     parts = [
-        _part(arm, pixels, solution, order, grid, scale)
+        _part(calibrated, pixels, solution, order, grid)
         for order in solution.orders.tolist()
         if order in arm.spectra.orders
     ]
@@ -81,19 +88,17 @@ def _shifted_solution(
 
 
 def _part(
-    arm: ArmInput,
+    calibrated: Callable[[int, np.ndarray], np.ndarray],
     pixels: DetectorFrame,
     solution: DispersionSolution,
     order: int,
     grid: RectifiedGrid,
-    scale: float,
 ) -> ImagePart:
     """One order in flux per nm (or Angstrom) and arcsec of slit."""
     slit = (grid.slit_start_arcsec, grid.slit_step_arcsec, grid.slit_count)
     part, columns = grid.part(*seen_range_nm(solution, order, slit))
     cells = rectify_order(pixels, solution, order, part)
-    per_cell = scale / (part.wave_step_nm * part.slit_step_arcsec)
-    factor = arm.factor(order, part.wave_nm).value * per_cell
+    factor = calibrated(order, part.wave_nm) / (part.wave_step_nm * part.slit_step_arcsec)
     return ImagePart(columns, cells.flux * factor, cells.variance * factor**2, cells.quality)
 
 

@@ -14,7 +14,12 @@ from soxs_recipes.algorithms.flux_calibration import (
     order_piece,
 )
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
-from soxs_recipes.algorithms.slit_loss import Seen, at_the_slit, off_zenith
+from soxs_recipes.algorithms.slit_loss import (
+    MEASURED_ERROR,
+    Seen,
+    across_slit,
+    off_zenith,
+)
 from soxs_recipes.errors import HeaderError, InputError
 from soxs_recipes.instrument import keywords as kw
 from soxs_recipes.products.phase3_observation import slit_width_arcsec
@@ -94,7 +99,8 @@ class ArmInput:
     @property
     def seen(self) -> Seen | None:
         """How the target was seen; None if neither its image nor the seeing is known."""
-        return _seen(self.frame, slit_width_arcsec(self.frame.header))
+        measured = self.frame.header.get(MEASURED_SEEING)
+        return _seen(self.frame, measured, slit_width_arcsec(self.frame.header))
 
     def factor(self, order: int, wave_nm: np.ndarray) -> Factor:
         """Flux density per electron s-1 nm-1 at wavelengths (air) of an order."""
@@ -196,15 +202,26 @@ def mean_of(frame: InputFrame, keywords: tuple[str, ...]) -> float | None:
 def _standard(frame: InputFrame, response: Response) -> Seen | None:
     """How the standard was seen, by the header of its response."""
     slit = slit_width_arcsec({kw.VIS_SLIT: response.slit} if response.slit else frame.header)
-    return _seen(frame, slit)
+    measured = response.seeing_arcsec if response.seeing_arcsec > 0 else None
+    return _seen(frame, measured, slit)
 
 
-def _seen(frame: InputFrame, slit_arcsec: float) -> Seen | None:
-    """Width of the image as measured on the slit, else as the seeing monitor has it."""
-    measured = frame.header.get(MEASURED_SEEING)
-    if measured is not None:
-        return Seen(at_the_slit(float(measured)), slit_arcsec)
+def _seen(frame: InputFrame, measured_arcsec: float | None, slit_arcsec: float) -> Seen | None:
+    """Width of the disc as measured on the slit, else as the seeing monitor has it."""
+    across = _across(frame)
+    if measured_arcsec is not None:
+        return Seen(float(measured_arcsec), slit_arcsec, MEASURED_ERROR, across)
     seeing, airmass = mean_of(frame, SEEING_KEYWORDS), mean_of(frame, AIRMASS_KEYWORDS)
     if seeing is None or airmass is None:
         return None
-    return Seen(off_zenith(seeing, airmass), slit_arcsec)
+    return Seen(off_zenith(seeing, airmass), slit_arcsec, across=across)
+
+
+def _across(frame: InputFrame) -> float:
+    """Refraction across the slit, as far as the header tells; none where it is compensated."""
+    header, airmass = frame.header, mean_of(frame, AIRMASS_KEYWORDS)
+    angles = [float(header[key]) for key in kw.PARALLACTIC_DEG if header.get(key) is not None]
+    slit = header.get(kw.ROTATOR_DEG)
+    if not frame.arm.is_dispersed or airmass is None or slit is None or not angles:
+        return 0.0
+    return across_slit(airmass, angles, float(slit))

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from soxs_recipes.algorithms.absolute_scale import FluxScale
 from soxs_recipes.algorithms.air_vacuum import air_to_vacuum
 from soxs_recipes.algorithms.arm_join import OVERLAP_NM, ArmRatio, arm_ratio
 from soxs_recipes.algorithms.combine_spectra import (
@@ -29,9 +30,9 @@ from soxs_recipes.recipes.merge_inputs import ArmInput
 from soxs_recipes.recipes.merge_products import Making, spectrum_result
 from soxs_recipes.recipes.merge_scale import (
     Magnitude,
-    absolute_factor,
+    absolute_scale,
     slit_loss,
-    target_magnitude,
+    target_magnitudes,
 )
 
 # Resolving power with a slit of 1 arcsec (SOXS papers); it goes as the inverse of the slit width.
@@ -58,22 +59,24 @@ class Merging:
         Calibrated orders of each arm, on the wavelengths of the products.
     velocity_kms : float
         Barycentric velocity at the middle of the observation.
-    magnitude : Magnitude or None
+    magnitudes : tuple of Magnitude
         What sets the absolute scale.
     ratio : ArmRatio or None
         Flux of VIS over that of NIR before they are tied.
-    arm_scale, flux_scale : float or None
-        Factors that were applied to NIR and to all.
+    arm_scale : float or None
+        Factor that was applied to NIR.
+    flux_scale : FluxScale or None
+        Factor that was applied to all.
     """
 
     run: Run
     arms: tuple[ArmInput, ...]
     pieces: Pieces
     velocity_kms: float
-    magnitude: Magnitude | None = None
+    magnitudes: tuple[Magnitude, ...] = ()
     ratio: ArmRatio | None = None
     arm_scale: float | None = None
-    flux_scale: float | None = None
+    flux_scale: FluxScale | None = None
 
     @classmethod
     def of(cls, run: Run, arms: Sequence[ArmInput]) -> Merging:
@@ -88,14 +91,14 @@ class Merging:
         """
         _check_alike(arms)
         calibrated = all(arm.response is not None for arm in arms)
-        magnitude = target_magnitude(run)
-        if magnitude is not None and not calibrated:
+        magnitudes = target_magnitudes(run)
+        if magnitudes and not calibrated:
             run.warning("counts are not scaled to a magnitude: add RESP_TAB to get flux")
-            magnitude = None
+            magnitudes = ()
         seen = observation_of([arm.frame.header for arm in arms])
         velocity = barycentric_velocity_kms(seen.ra_deg, seen.dec_deg, seen.mjd_middle)
-        pieces = {arm.name: _pieces(run, arms, arm, magnitude) for arm in arms}
-        merging = cls(run, tuple(arms), pieces, velocity, magnitude)
+        pieces = {arm.name: _pieces(run, arms, arm, magnitudes) for arm in arms}
+        merging = cls(run, tuple(arms), pieces, velocity, magnitudes)
         merging._tell_missing()
         return replace(merging, pieces=merging._on_scale_of_products())
 
@@ -144,19 +147,18 @@ class Merging:
         return replace(self, ratio=ratio, pieces=pieces, arm_scale=ratio.value)
 
     def scaled(self) -> Merging:
-        """Bring all arms to the magnitude of the target."""
-        if self.magnitude is None:
+        """Bring all arms to the magnitudes of the target."""
+        if not self.magnitudes:
             return self
-        factor = absolute_factor(
-            self.run, self.combined([arm.name for arm in self.arms]), self.magnitude
-        )
-        if factor is None:
-            return replace(self, magnitude=None)
-        error = self.magnitude.relative_error
+        spectrum = self.combined([arm.name for arm in self.arms])
+        scale, used = absolute_scale(self.run, spectrum, self.magnitudes)
+        if scale is None:
+            return replace(self, magnitudes=())
         pieces = {
-            arm: [scaled(piece, factor, error) for piece in one] for arm, one in self.pieces.items()
+            arm: [scaled(piece, *scale.at(piece.wave_nm)) for piece in one]
+            for arm, one in self.pieces.items()
         }
-        return replace(self, pieces=pieces, flux_scale=factor)
+        return replace(self, pieces=pieces, flux_scale=scale, magnitudes=used)
 
     def result(self, product: Product, names: Sequence[str], arm: str = "") -> Result:
         """Spectrum of some arms as a product."""
@@ -173,7 +175,7 @@ class Merging:
         return spectrum_result(product, spectrum, counts, observation, making, qc, arm)
 
     def _making(self, arms: Sequence[ArmInput], observation: Observation) -> Making:
-        scale_error = 100 * self.magnitude.relative_error if self.flux_scale else -2.0
+        scale_error = 100 * self.flux_scale.level_sd if self.flux_scale else -2.0
         given = self.run.settings
         return Making(
             is_calibrated=self.is_calibrated,
@@ -196,7 +198,7 @@ class Merging:
         if any(standards):
             cards["STDNAME"] = (", ".join(filter(None, standards))[:60], "Flux standard")
         if self.flux_scale:
-            cards["FLUXBAND"] = (self.magnitude.band.name, "Filter that sets the flux scale")
+            cards["FLUXBAND"] = (self._filters, "Filters that set the flux scale")
         return cards
 
     def _steps(self) -> tuple[str, ...]:
@@ -206,14 +208,19 @@ class Merging:
         if self.arm_scale:
             steps.append(f"NIR times {self.arm_scale:.4f} to fit VIS at 800-845 nm")
         if self.flux_scale:
-            text = f"{self.magnitude.ab:.3f} mag (AB) in {self.magnitude.band.name}"
-            steps.append(f"flux times {self.flux_scale:.4f}: {text}")
+            text = ", ".join(f"{one.ab:.3f} mag in {one.band.name}" for one in self.magnitudes)
+            steps.append(f"flux times {self.flux_scale.level:.4f}: {text} (AB)")
         return (*steps, "orders and arms combined by inverse variance")
 
-    def scale_of(self, arm: str) -> float:
+    @property
+    def _filters(self) -> str:
+        return ", ".join(one.band.name for one in self.magnitudes)
+
+    def scale_of(self, arm: str, wave_nm: np.ndarray) -> np.ndarray:
         """Factor that the orders of an arm were multiplied by after calibration."""
         tie = self.arm_scale if arm == "NIR" and self.arm_scale else 1.0
-        return tie * (self.flux_scale or 1.0)
+        scale = self.flux_scale.at(wave_nm)[0] if self.flux_scale else np.ones(len(wave_nm))
+        return tie * scale
 
     def quality(self, arms: Sequence[ArmInput]) -> dict[str, Value | None]:
         """QC parameters that do not depend on the product."""
@@ -223,8 +230,8 @@ class Merging:
             "ARM RATIO": ratio and ratio.value,
             "ARM RATIO ERR": ratio and ratio.error,
             "ARM SCALE": self.arm_scale,
-            "FLUX SCALE": self.flux_scale,
-            "FLUX SCALE ERR": self.magnitude.relative_error if self.flux_scale else None,
+            "FLUX SCALE": self.flux_scale and self.flux_scale.level,
+            "FLUX SCALE ERR": self.flux_scale and self.flux_scale.level_sd,
             "BARY VEL": self.velocity_kms,
             "ARM MID DIFF": middle_difference_s(self.arms),
             "N ORDERS": len(used),
@@ -294,12 +301,12 @@ def _check_alike(arms: Sequence[ArmInput]) -> None:
 
 
 def _pieces(
-    run: Run, arms: Sequence[ArmInput], arm: ArmInput, magnitude: Magnitude | None
+    run: Run, arms: Sequence[ArmInput], arm: ArmInput, magnitudes: Sequence[Magnitude]
 ) -> list[SpectrumPiece]:
     """Calibrated orders of one arm with the correction of slit losses."""
     corrected = []
     for piece in arm.pieces():
-        loss = slit_loss(run, arms, arm, piece.wave_nm, magnitude)
+        loss = slit_loss(run, arms, arm, piece.wave_nm, magnitudes)
         corrected.append(piece if loss is None else scaled(piece, *loss))
     return corrected
 

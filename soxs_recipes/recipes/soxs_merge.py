@@ -49,10 +49,11 @@ of the order; telluric lines are corrected beside. Orders and arms are then comb
 equal in velocity or in wavelength: flux is conserved, weights are inverse variances smoothed along
 wavelength, variances are propagated with a covariance factor for sums of bins. Where both arms see
 the target, 800 to 845 nm, their scales are compared, and tied if they differ. The magnitude of the
-target in the acquisition image, or one that is given, sets the absolute scale. Random errors stand
-in ERR, those that neighbouring bins have in common in ERR_SYS. What is not there is left out:
-without a response counts over the blaze are delivered, without a transmission no correction. The
-products have the form of ESO's science data products.
+target in the acquisition image, or one that is given, sets the absolute scale; images in several
+filters set a slope between them, too. Random errors stand in ERR, those that neighbouring bins have
+in common in ERR_SYS. What is not there is left out: without a response counts over the blaze are
+delivered, without a transmission no correction. The products have the form of ESO's science data
+products.
 """,
     arms=("VIS", "NIR"),
     inputs=MERGE_INPUTS,

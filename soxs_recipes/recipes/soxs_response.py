@@ -269,6 +269,7 @@ def _described(run: Run, frame: InputFrame, response: Response, star: StandardSt
     from dataclasses import replace
 
     from soxs_recipes.recipes.frames import Setting, setting
+    from soxs_recipes.recipes.merge_inputs import MEASURED_SEEING
     from soxs_recipes.recipes.standard_inputs import airmass_of, slit_of
 
     slit = slit_of(frame)
@@ -283,6 +284,7 @@ def _described(run: Run, frame: InputFrame, response: Response, star: StandardSt
         airmass=airmass_of(frame),
         slit=slit,
         binning=str(setting(frame, Setting.BINNING)),
+        seeing_arcsec=float(frame.header.get(MEASURED_SEEING, "nan")),
     )
 
 

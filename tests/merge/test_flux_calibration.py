@@ -1,5 +1,7 @@
 """Steps between extracted orders and a merged spectrum, against values known by other means."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from merge_scene import EXTINCTION, NIR_ORDERS, Scene, order_spectra, true_flux, true_response
@@ -22,13 +24,16 @@ from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.rebinned_counts import added_counts
 from soxs_recipes.algorithms.slit_loss import (
     Seen,
-    at_the_slit,
+    across_slit,
     off_zenith,
+    refraction_arcsec,
     relative_loss,
+    seeing_from_image,
     seeing_fwhm,
     slit_transmission,
 )
 from soxs_recipes.algorithms.velocity import barycentric_velocity_kms
+from soxs_simulator.atmosphere_refraction import slit_offsets
 
 NOTHING = Scene(telluric=False)
 
@@ -157,15 +162,18 @@ def test_counts_add_up():
     assert added_counts([], edges).sum() == 0
 
 
+def moffat_photons(rng, fwhm, count):
+    """Places of photons; the light within r of the centre is 1 - (1 + (r / core)^2)^-2."""
+    core = fwhm / 2 / np.sqrt(2 ** (1 / 3) - 1)
+    radius = core * np.sqrt(rng.random(count) ** -0.5 - 1)
+    angle = 2 * np.pi * rng.random(count)
+    return radius * np.cos(angle), radius * np.sin(angle)
+
+
 def test_slit_transmission_against_photons():
     """Share of random places in a Moffat disc of exponent 3 that fall into the slit."""
-    rng = np.random.default_rng(5)
-    fwhm, share = 1.1, rng.random(400000)
-    core = fwhm / 2 / np.sqrt(2 ** (1 / 3) - 1)
-    # The light within r of the centre is 1 - (1 + (r / core)^2)^-2.
-    radius = core * np.sqrt(share**-0.5 - 1)
-    across = radius * np.cos(2 * np.pi * rng.random(400000))
-    assert slit_transmission(fwhm, 1.0) == pytest.approx((np.abs(across) < 0.5).mean(), abs=0.003)
+    across, _ = moffat_photons(np.random.default_rng(5), 1.1, 400_000)
+    assert slit_transmission(1.1, 1.0) == pytest.approx((np.abs(across) < 0.5).mean(), abs=0.003)
 
 
 def test_seeing_gets_better_to_the_red_and_worse_with_airmass():
@@ -174,9 +182,49 @@ def test_seeing_gets_better_to_the_red_and_worse_with_airmass():
     assert off_zenith(0.8, 2.0) == pytest.approx(0.8 * 2**0.6)
 
 
-def test_an_image_is_sharper_at_the_slit_than_on_the_detector():
-    assert at_the_slit(np.hypot(0.9, 0.45)) == pytest.approx(0.9)
-    assert at_the_slit(0.2) == pytest.approx(0.3)
+def light_at_centre(along):
+    """Photons on either side of the middle in a step of 0.05, from a parabola through more."""
+    edges = np.arange(-0.2, 0.21, 0.05)
+    middle = (edges[1:] + edges[:-1]) / 2
+    return 2 * np.polyfit(middle, np.histogram(along, edges)[0], 2)[2]
+
+
+@pytest.mark.parametrize("slit", [0.5, 1.0, 5.0])
+@pytest.mark.parametrize("fwhm", [0.6, 0.9, 1.5])
+def test_seeing_from_the_width_of_an_image_of_photons(fwhm, slit):
+    """Photons of a Moffat disc that pass the slit, blurred by the spectrograph, at 800 nm."""
+    rng = np.random.default_rng(6)
+    x, y = moffat_photons(rng, fwhm, 2_000_000)
+    along = y[np.abs(x) < slit / 2]
+    along = along + rng.normal(0, 0.37 / 2.3548, len(along))
+    edges = np.arange(0.0, 3.01, 0.05)
+    light = np.histogram(np.abs(along), edges)[0] / light_at_centre(along)
+    measured = 2 * np.interp(-0.5, -light, edges[:-1] + 0.025)
+    expected = fwhm * (800 / 500) ** 0.2
+    assert seeing_from_image(measured, 800.0, slit) == pytest.approx(expected, rel=0.02)
+
+
+def test_an_image_sharper_than_the_instrument_is_of_the_best_seeing():
+    assert seeing_from_image(0.2, 500.0, 1.0) == pytest.approx(0.3)
+
+
+def test_refraction_moves_the_blue_off_the_slit():
+    across = across_slit(2.0, [88.0, 92.0], 0.0)
+    assert across == pytest.approx(np.sqrt(3.0), rel=1e-3)
+    wave = np.array([350.0, 800.0, 2000.0])
+    expected = slit_offsets(wave, 2.0, 90.0)[1]
+    assert across * refraction_arcsec(wave) == pytest.approx(expected, rel=2e-3)
+    assert across_slit(2.0, [30.0], 30.0) == 0.0
+    seen = Seen(0.9, 1.0, across=across)
+    assert seen.passed(1200.0) == pytest.approx(slit_transmission(seeing_fwhm(1200.0, 0.9), 1.0))
+    assert seen.passed(800.0) < 0.95 * Seen(0.9, 1.0).passed(800.0)
+
+
+def test_slit_transmission_off_centre_against_photons():
+    x, _ = moffat_photons(np.random.default_rng(7), 0.8, 400_000)
+    share = (np.abs(x - 0.35) < 0.5).mean()
+    assert slit_transmission(0.8, 1.0, -0.35) == pytest.approx(share, abs=0.003)
+    assert slit_transmission(0.8, 1.0, 0.35) == pytest.approx(share, abs=0.003)
 
 
 def test_slit_losses_relative_to_the_standard():
@@ -190,6 +238,10 @@ def test_slit_losses_relative_to_the_standard():
     anchored, error = relative_loss(wave, narrow, wide, 622.0)
     assert anchored[1] == pytest.approx(1.0)
     assert error[1] == pytest.approx(0.0, abs=1e-12)
+    measured = [replace(one, relative_error=0.04) for one in (narrow, wide)]
+    _, smaller = relative_loss(wave, *measured)
+    assert (smaller < 0.06).all()
+    assert (relative_loss(wave, narrow, wide)[1] > 0.1).all()
     assert anchored[0] > 1 > anchored[2]
 
 
