@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.table import Table
 
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.errors import UnreadableFrameError
 from soxs_recipes.products.fits_input import open_fits
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 SOLUTION, FRAME = "SOLUTION", "FRAME"
 SLIT_POWERS = 4
@@ -29,6 +32,8 @@ def dispersion_tables(solution: DispersionSolution) -> dict[str, Table]:
     ValueError
         If the solution has more terms than a table has room for.
     """
+    from astropy.table import Table
+
     rows, columns = solution.shape
     frame = {"ARM": solution.arm, "ROWS": rows, "COLUMNS": columns}
     frame["AXIS"] = solution.dispersion_axis

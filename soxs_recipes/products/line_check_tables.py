@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.table import Table
 
 from soxs_recipes.algorithms.line_check import LineCheck
 from soxs_recipes.algorithms.resolution import OrderResolution
 from soxs_recipes.errors import UnreadableFrameError
 from soxs_recipes.products.fits_input import open_fits
 
+if TYPE_CHECKING:
+    from astropy.table import Table
+
 LINES, ORDERS, OFFSET = "LINES", "ORDERS", "OFFSET"
 
 
 def line_check_tables(check: LineCheck, orders: OrderResolution) -> dict[str, Table]:
     """Content of the extensions of a LINE_CHECK_TAB product."""
+    from astropy.table import Table
+
     offset = check.offset
     shift = {
         "DX": offset.dx_px,
@@ -27,8 +32,8 @@ def line_check_tables(check: LineCheck, orders: OrderResolution) -> dict[str, Ta
         "LINES": offset.lines,
     }
     return {
-        LINES: _lines(check),
-        ORDERS: _orders(check, orders),
+        LINES: Table(_lines(check)),
+        ORDERS: Table(_orders(check, orders)),
         OFFSET: Table({name: [value] for name, value in shift.items()}),
     }
 
@@ -55,46 +60,42 @@ def read_offset(path: Path) -> tuple[float, float]:
         return float(row["DX"]), float(row["DY"])
 
 
-def _lines(check: LineCheck) -> Table:
+def _lines(check: LineCheck) -> dict[str, np.ndarray]:
     lines = check.lines
-    return Table(
-        {
-            "ORDER": lines.order.astype("i2"),
-            "WAVE": lines.wave_nm,
-            "SLIT": lines.slit_arcsec,
-            "X": lines.x,
-            "Y": lines.y,
-            "RESIDUAL": lines.residual_px,
-            "ERROR": lines.residual_error_px,
-            "FWHM": lines.fwhm_px,
-            "R": lines.resolution,
-            "SNR": lines.snr,
-            "DETECTED": lines.detected.astype("i2"),
-            "USED": check.used.astype("i2"),
-        }
-    )
+    return {
+        "ORDER": lines.order.astype("i2"),
+        "WAVE": lines.wave_nm,
+        "SLIT": lines.slit_arcsec,
+        "X": lines.x,
+        "Y": lines.y,
+        "RESIDUAL": lines.residual_px,
+        "ERROR": lines.residual_error_px,
+        "FWHM": lines.fwhm_px,
+        "R": lines.resolution,
+        "SNR": lines.snr,
+        "DETECTED": lines.detected.astype("i2"),
+        "USED": check.used.astype("i2"),
+    }
 
 
-def _orders(check: LineCheck, orders: OrderResolution) -> Table:
+def _orders(check: LineCheck, orders: OrderResolution) -> dict[str, np.ndarray]:
     """One row per order with lines; the middle of the slit where it was measured."""
     centres = check.slit_centres
     slit = np.full((3, len(orders.order)), np.nan)
     place = np.searchsorted(orders.order, centres.order)
     slit[:, place] = centres.centre_arcsec, centres.length_arcsec, centres.shift_px
-    return Table(
-        {
-            "ORDER": orders.order.astype("i2"),
-            "LINES": orders.lines.astype("i4"),
-            "FWHM": orders.fwhm_px,
-            "FWHM_SD": orders.fwhm_sd_px,
-            "R": orders.resolution,
-            "R_START": orders.start,
-            "R_MIDDLE": orders.middle,
-            "R_END": orders.end,
-            "SHIFT": orders.shift_px,
-            "SHIFT_SD": orders.shift_sd_px,
-            "SLIT_CENTRE": slit[0],
-            "SLIT_LENGTH": slit[1],
-            "SLIT_SHIFT": slit[2],
-        }
-    )
+    return {
+        "ORDER": orders.order.astype("i2"),
+        "LINES": orders.lines.astype("i4"),
+        "FWHM": orders.fwhm_px,
+        "FWHM_SD": orders.fwhm_sd_px,
+        "R": orders.resolution,
+        "R_START": orders.start,
+        "R_MIDDLE": orders.middle,
+        "R_END": orders.end,
+        "SHIFT": orders.shift_px,
+        "SHIFT_SD": orders.shift_sd_px,
+        "SLIT_CENTRE": slit[0],
+        "SLIT_LENGTH": slit[1],
+        "SLIT_SHIFT": slit[2],
+    }

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from astropy.table import Table
+from typing import TYPE_CHECKING
 
 from soxs_recipes.algorithms.order_table import OrderTable
 from soxs_recipes.errors import UnreadableFrameError
 from soxs_recipes.products.fits_input import open_fits
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 ORDERS = "ORDERS"
 
 
 def order_columns(table: OrderTable) -> Table:
     """Content of the extension ORDERS."""
+    from astropy.table import Table
+
     return Table(table.to_columns())
 
 

@@ -29,7 +29,7 @@ class Extension:
     name : str
         EXTNAME.
     data : ndarray or astropy Table
-        Pixels, or a table with units.
+        Pixels; or a table, which may be a structured array.
     unit : str
         BUNIT of pixels; empty for none.
     cards : mapping
@@ -149,11 +149,16 @@ def _existing(path: Path) -> Path:
 def _hdu(extension: Extension) -> fits.ImageHDU | fits.BinTableHDU:
     from astropy.io import fits
 
-    # Asking for the class would import astropy.table, which takes longer than writing an image.
-    if hasattr(extension.data, "colnames"):
-        hdu = fits.BinTableHDU(extension.data, name=extension.name)
+    data = extension.data
+    # Asking for the class would import astropy.table, which takes longer than writing an image; so
+    # would giving the rows of a table to its HDU at once.
+    if hasattr(data, "colnames"):
+        hdu = fits.BinTableHDU(data, name=extension.name)
+    elif data.dtype.names:
+        hdu = fits.BinTableHDU(name=extension.name)
+        hdu.data = fits.FITS_rec.from_columns(fits.ColDefs(data))
     else:
-        hdu = fits.ImageHDU(extension.data, name=extension.name)
+        hdu = fits.ImageHDU(data, name=extension.name)
     if extension.unit:
         hdu.header["BUNIT"] = extension.unit
     hdu.header.update(extension.cards)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.table import Table
 
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.parallel import ahead
@@ -137,25 +136,13 @@ def _residual_scatter(exposure: SkyExposure, model: SkyModel) -> tuple[float, fl
     return float(mad_sd(ratio[bright])), float(mad_sd(ratio[~bright]))
 
 
-def _beams(exposure: SkyExposure) -> Table:
-    signs, places = zip(*exposure.beams, strict=True)
-    return Table(
-        {
-            "SIGN": np.array(signs, "i2"),
-            "SLIT": np.array(places, "f8"),
-            "EXPTIME": np.full(len(signs), exposure.exptime_s),
-        }
-    )
+def _beams(exposure: SkyExposure) -> np.ndarray:
+    rows = [(sign, slit, exposure.exptime_s) for sign, slit in exposure.beams]
+    return np.array(rows, [("SIGN", "i2"), ("SLIT", "f8"), ("EXPTIME", "f8")])
 
 
-def _geometry(flexure: Flexure) -> Table:
-    row = {
-        "DX": flexure.dx_px,
-        "DY": flexure.dy_px,
-        "DX_ERR": flexure.dx_error_px,
-        "DY_ERR": flexure.dy_error_px,
-    }
-    table = Table({name: [float(value)] for name, value in row.items()})
-    table["LINES"] = np.array([flexure.lines], "i4")
-    table["BANDS"] = np.array([flexure.bands], "i4")
-    return table
+def _geometry(flexure: Flexure) -> np.ndarray:
+    shift = (flexure.dx_px, flexure.dy_px, flexure.dx_error_px, flexure.dy_error_px)
+    columns = [(name, "f8") for name in ("DX", "DY", "DX_ERR", "DY_ERR")]
+    columns += [("LINES", "i4"), ("BANDS", "i4")]
+    return np.array([(*shift, flexure.lines, flexure.bands)], columns)

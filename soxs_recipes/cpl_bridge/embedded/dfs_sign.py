@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,6 +37,7 @@ from soxs_recipes.cpl_bridge.embedded.overloads import signature_error
 from soxs_recipes.cpl_bridge.embedded.ui_frames import FrameGroup, FrameSet
 
 _CHUNK = 256 * BLOCK
+_THREADS = 2
 _ALL_ONES = 0xFFFFFFFF
 _NO_CHECKSUM = "0" * 16
 _NO_DATASUM = "0".rjust(10)
@@ -222,24 +224,39 @@ def sign_products(
         If it can't be written.
     """
     form = "(frameset: cpl.ui.FrameSet, compute_md5: bool = True, compute_checksum: bool = True)"
-    for path in _products(frameset, "sign_products", f"{form} -> None"):
-        if not (compute_md5 or compute_checksum):
-            continue
+    paths = _products(frameset, "sign_products", f"{form} -> None")
+    if not (compute_md5 or compute_checksum):
+        return
 
-        def change(headers: list[list[str]], digest: DataDigest, path: str = path):
-            primary = _name_product(headers[0], path)
-            primary = (
-                _with_card(primary, "DATAMD5", digest.md5, "MD5 checksum")
-                if compute_md5
-                else _without(primary, "DATAMD5")
-            )
-            headers = [primary, *headers[1:]]
-            if not compute_checksum:
-                return [_without(cards, "CHECKSUM", "DATASUM") for cards in headers]
-            pairs = zip(headers, digest.datasums, strict=True)
-            return [with_checksums(cards, datasum) for cards, datasum in pairs]
+    def sign(path: str) -> None:
+        _edit_product(path, partial(_signed, path, compute_md5, compute_checksum))
 
-        _edit_product(path, change)
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Digests are computed without the interpreter's lock.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(sign, paths))
+
+
+def _signed(
+    path: str,
+    compute_md5: bool,
+    compute_checksum: bool,
+    headers: list[list[str]],
+    digest: DataDigest,
+) -> list[list[str]]:
+    """Headers of a product with its signatures, or without those that are not wanted."""
+    primary = _name_product(headers[0], path)
+    primary = (
+        _with_card(primary, "DATAMD5", digest.md5, "MD5 checksum")
+        if compute_md5
+        else _without(primary, "DATAMD5")
+    )
+    headers = [primary, *headers[1:]]
+    if not compute_checksum:
+        return [_without(cards, "CHECKSUM", "DATASUM") for cards in headers]
+    pairs = zip(headers, digest.datasums, strict=True)
+    return [with_checksums(cards, datasum) for cards, datasum in pairs]
 
 
 def update_product_header(frameset: FrameSet) -> None:
