@@ -203,6 +203,9 @@ def find_objects(
         near = np.abs(place - place[top]) < _SEPARATION_ARCSEC
         left = np.where(near, 0.0, left - left[top] * shape / shape[top])
     objects = _fit_all(profiles, starts)
+    apart = _apart(objects)
+    if len(apart) < len(objects):
+        objects = _fit_all(profiles, [starts[k] for k in apart])
     known = [abs(one.centre_arcsec[0] - expected_arcsec) < _SEPARATION_ARCSEC for one in objects]
     if np.isfinite(expected_arcsec) and not any(known):
         objects.append(SlitObject((expected_arcsec, 0.0, 0.0)))
@@ -221,6 +224,16 @@ def _fit_all(profiles: Profiles, starts: Sequence[tuple[float, float]]) -> list[
             found, lights[number] = _fit(alone, place, snr)
             objects.append(found)
     return objects
+
+
+def _apart(objects: Sequence[SlitObject]) -> list[int]:
+    """Numbers of objects that are no wings of a brighter one: further off than its FWHM."""
+    kept: list[int] = []
+    for k, one in enumerate(objects):
+        gaps = (abs(one.centre_arcsec[0] - objects[j].centre_arcsec[0]) for j in kept)
+        if all(gap > objects[j].fwhm_arcsec for j, gap in zip(kept, gaps, strict=True)):
+            kept.append(k)
+    return kept
 
 
 def _stacked(profiles: Profiles) -> tuple[Array, Array, Array]:
