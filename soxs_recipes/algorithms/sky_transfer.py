@@ -22,6 +22,9 @@ _CONTINUUM_PX, _CONTINUUM_PERCENTILE = 81, 30
 _SCALE_TERMS, _REST_TERMS = 2, 4
 _ROUNDS, _CAUCHY = 10, 2.4
 _LEAST_ERROR_SHARE = 0.02
+# What is less above the continuum is noise, which would pass for lines that have vanished. Lines
+# drift by no more than this, a priori.
+_LINE_SIGMA, _USUAL_DRIFT = 5.0, 0.1
 
 
 def weights_in_time(time: float, others: Sequence[float]) -> list[float]:
@@ -84,7 +87,8 @@ def _line_factor(strip: SlitStrip, flux: NDArray, sky: NDArray, good: NDArray[np
     expected = np.where(known, expected, 0.0)
     continuum = percentile_filter(expected, _CONTINUUM_PERCENTILE, _CONTINUUM_PX)
     continuum = uniform_filter1d(continuum, _CONTINUUM_PX)
-    lines = np.maximum(expected - continuum, 0.0)
+    lines = expected - continuum
+    lines = np.where(lines > _LINE_SIGMA * _noise(expected[known]), lines, 0.0)
     scale = _line_scale(np.where(known, seen, 0.0) - expected, lines, known)
     return 1 + np.divide(lines * scale, expected, out=np.zeros_like(lines), where=expected > 0)
 
@@ -94,7 +98,7 @@ def _line_scale(difference: Array, lines: Array, known: NDArray[np.bool_]) -> Ar
     along = np.linspace(-1, 1, len(lines))
     terms = np.polynomial.legendre.legvander(along, _REST_TERMS - 1)
     design = np.concatenate([lines[:, None] * terms[:, :_SCALE_TERMS], terms], axis=1)
-    sigma = np.full(len(lines), np.inf)
+    usual = np.eye(_SCALE_TERMS, design.shape[1]) / _USUAL_DRIFT
     soft, unknown = np.ones(len(lines)), np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
         residual = difference - design @ unknown
@@ -102,5 +106,12 @@ def _line_scale(difference: Array, lines: Array, known: NDArray[np.bool_]) -> Ar
         sigma = np.hypot(max(quiet, 1e-6), _LEAST_ERROR_SHARE * lines)
         soft = 1 / (1 + (residual / (_CAUCHY * sigma)) ** 2)
         weight = known * np.sqrt(soft) / sigma
-        unknown = np.linalg.lstsq(design * weight[:, None], difference * weight, rcond=1e-10)[0]
+        rows = np.concatenate([design * weight[:, None], usual])
+        values = np.concatenate([difference * weight, np.zeros(_SCALE_TERMS)])
+        unknown = np.linalg.lstsq(rows, values, rcond=1e-10)[0]
     return terms[:, :_SCALE_TERMS] @ unknown[:_SCALE_TERMS]
+
+
+def _noise(values: Array) -> float:
+    """Scatter from pixel to pixel, in the quiet half of a spectrum."""
+    return float(1.4826 * np.median(np.abs(np.diff(values, 2))) / np.sqrt(6))

@@ -41,3 +41,14 @@ def test_with_the_same_sky_nothing_is_scaled(scene, strips):
     departure = (found - truth.sky_e)[model.covered] / truth.sigma[model.covered]
     assert abs(departure.mean()) < 0.05
     assert np.median(np.abs(departure)) < 0.35
+
+
+def test_a_sky_fainter_than_its_noise_is_kept(scene, strips):
+    """Noise of the other exposure's sky must not pass for lines that have vanished since."""
+    truth = scene("VIS", "BLANK-SKY", 300.0)
+    model = fit_sky(truth.noisy(1), strips["VIS"], settings("VIS", expected_arcsec=np.nan))
+    found = transferred_sky(truth.noisy(2), strips["VIS"], [model.spectra], [1.0])
+    for strip in strips["VIS"]:
+        place = strip.index[strip.inside]
+        light = truth.sky_e.ravel()[place].mean()
+        assert found.ravel()[place].mean() == pytest.approx(light, rel=0.02, abs=0.03)
