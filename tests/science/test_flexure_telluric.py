@@ -81,7 +81,7 @@ def test_a_faint_object_leaves_what_is_expected(star, solution, table):
 
 def test_pixels_of_a_band_that_are_lost_cost_the_band_alone(star, solution, table):
     frame = star("A0V_9", 5.0).noisy(1)
-    x, y = solution["VIS"].to_pixel(4, 762.0)
+    _, y = solution["VIS"].to_pixel(4, 762.0)
     quality = frame.quality.copy()
     quality[int(y) - 120 : int(y) + 120] = 1
     less = replace(frame, quality=quality)
