@@ -219,7 +219,7 @@ def relative_loss(
     science, standard : Seen
         The target, and the standard that the response comes from.
     anchor_nm : float, optional
-        Wavelength at which the flux is known from elsewhere: the factor is 1 there.
+        Wavelength at which the flux is known from elsewhere: there the error is 0.
 
     Returns
     -------
@@ -230,21 +230,29 @@ def relative_loss(
     wave = np.asarray(wave_nm, float)
 
     def ratio(
-        seen: Seen = science, other: Seen = standard, disc: Disc = USUAL, offset: float = 0.0
+        at_nm: Array,
+        seen: Seen = science,
+        other: Seen = standard,
+        disc: Disc = USUAL,
+        offset: float = 0.0,
     ) -> Array:
         moved = replace(disc, offset_arcsec=offset)
-        value = other.passed(wave, disc) / seen.passed(wave, moved)
-        if anchor_nm is None:
-            return value
-        return value * seen.passed(anchor_nm, moved) / other.passed(anchor_nm, disc)
+        return other.passed(at_nm, disc) / seen.passed(at_nm, moved)
 
-    factor = ratio()
+    def departure(**changes: object) -> Array:
+        here = ratio(wave, **changes) / factor
+        if anchor_nm is None:
+            return here - 1
+        anchor = np.asarray(anchor_nm)
+        return here * ratio(anchor) / ratio(anchor, **changes) - 1
+
+    factor = ratio(wave)
     others = (
-        ratio(seen=science.wider()),
-        ratio(other=standard.wider()),
-        ratio(disc=Disc(profile_power=_OTHER_PROFILE_POWER)),
-        ratio(disc=Disc(seeing_power=_OTHER_SEEING_POWER)),
-        ratio(offset=_CENTRING_ARCSEC),
-        ratio(seen=replace(science, across=0.0)),
+        departure(seen=science.wider()),
+        departure(other=standard.wider()),
+        departure(disc=Disc(profile_power=_OTHER_PROFILE_POWER)),
+        departure(disc=Disc(seeing_power=_OTHER_SEEING_POWER)),
+        departure(offset=_CENTRING_ARCSEC),
+        departure(seen=replace(science, across=0.0)),
     )
-    return factor, np.sqrt(sum((other / factor - 1) ** 2 for other in others))
+    return factor, np.sqrt(sum(other**2 for other in others))

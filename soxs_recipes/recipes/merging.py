@@ -79,8 +79,19 @@ class Merging:
     flux_scale: FluxScale | None = None
 
     @classmethod
-    def of(cls, run: Run, arms: Sequence[ArmInput]) -> Merging:
+    def of(
+        cls, run: Run, arms: Sequence[ArmInput], magnitudes: Sequence[Magnitude] | None = None
+    ) -> Merging:
         """Calibrate the orders of all arms.
+
+        Parameters
+        ----------
+        run : Run
+            The run.
+        arms : sequence of ArmInput
+            Arms with orders.
+        magnitudes : sequence of Magnitude, optional
+            What sets the absolute scale; by default what the run says.
 
         Raises
         ------
@@ -91,14 +102,15 @@ class Merging:
         """
         _check_alike(arms)
         calibrated = all(arm.response is not None for arm in arms)
-        magnitudes = target_magnitudes(run)
+        if magnitudes is None:
+            magnitudes = target_magnitudes(run)
         if magnitudes and not calibrated:
             run.warning("counts are not scaled to a magnitude: add RESP_TAB to get flux")
             magnitudes = ()
         seen = observation_of([arm.frame.header for arm in arms])
         velocity = barycentric_velocity_kms(seen.ra_deg, seen.dec_deg, seen.mjd_middle)
         pieces = {arm.name: _pieces(run, arms, arm, magnitudes) for arm in arms}
-        merging = cls(run, tuple(arms), pieces, velocity, magnitudes)
+        merging = cls(run, tuple(arms), pieces, velocity, tuple(magnitudes))
         merging._tell_missing()
         return replace(merging, pieces=merging._on_scale_of_products())
 
@@ -153,7 +165,8 @@ class Merging:
         spectrum = self.combined([arm.name for arm in self.arms])
         scale, used = absolute_scale(self.run, spectrum, self.magnitudes)
         if scale is None:
-            return replace(self, magnitudes=())
+            # Errors of slit losses were those of a spectrum with a scale.
+            return Merging.of(self.run, self.arms, ()).tied()
         pieces = {
             arm: [scaled(piece, *scale.at(piece.wave_nm)) for piece in one]
             for arm, one in self.pieces.items()
