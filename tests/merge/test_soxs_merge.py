@@ -286,6 +286,21 @@ def test_the_image_measured_in_the_other_arm_goes_before_the_seeing_monitor(inpu
     assert ratio > 1.5
 
 
+def test_a_narrow_slit_for_both_counts_where_both_images_were_measured(inputs, merge):
+    """Standard in seeing of 0.8 arcsec, target in 1.5: through 1 arcsec 0.726 and 0.466 pass."""
+    spectra = order_spectra("VIS", Scene(), np.random.default_rng(1))
+    orders = write_orders(inputs, "VIS", spectra, **{"ESO QC SEEING": 1.5})
+    response, tag = write_response(inputs, "VIS")
+    _, plain = arrays(merge([orders, (response, tag)], slit_loss="no")["SCI_SLIT_FLUX_VIS"])
+    _, unknown = arrays(merge([orders, (response, tag)])["SCI_SLIT_FLUX_VIS"])
+    assert np.array_equal(unknown["FLUX"], plain["FLUX"], equal_nan=True)
+    with fits.open(response, mode="update") as hdus:
+        hdus["RESPONSE"].header["SEEING"] = 0.8
+    _, spectrum = arrays(merge([orders, (response, tag)])["SCI_SLIT_FLUX_VIS"])
+    ratio = (spectrum["FLUX"] / plain["FLUX"])[np.abs(spectrum["WAVE"] - 500) < 5].mean()
+    assert ratio == pytest.approx(0.726 / 0.466, rel=0.01)
+
+
 def test_without_a_response_counts_are_delivered(inputs, merge):
     frames = write_night(inputs, Scene(telluric=False), telluric=False, response=False)
     meta, spectrum = arrays(merge(frames)[MERGED])

@@ -21,7 +21,7 @@ def a_response():
     wave = np.concatenate([np.linspace(500, 600, 200), np.linspace(590, 700, 200)])
     value = 1e-17 * np.exp(wave / 30)
     order = np.repeat([1, 4], 200)
-    return Response(order, wave, value, 0.03 * value, "LTT3218", 1.25, "SLIT5.0", "1x2")
+    return Response(order, wave, value, 0.03 * value, "LTT3218", 1.25, "SLIT5.0", "1x2", 0.87)
 
 
 def written(response, path):
@@ -35,6 +35,7 @@ def test_the_response_survives_a_file(tmp_path):
     response = read_response(written(a_response(), tmp_path / "resp.fits"))
     assert (response.standard, response.airmass) == ("LTT3218", 1.25)
     assert (response.slit, response.binning) == ("SLIT5.0", "1x2")
+    assert response.seeing_arcsec == 0.87
     assert response.wave_nm.dtype.isnative
     value, error = response.at(4, [595.0, 650.25])
     assert value == pytest.approx(1e-17 * np.exp(np.array([595.0, 650.25]) / 30), rel=1e-10)
