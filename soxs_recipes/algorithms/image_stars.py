@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 
 import numpy as np
@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
-from soxs_recipes.algorithms.photometry import (
-    PhotometrySettings,
-    StarFluxes,
-    aperture_fluxes,
-    fit_stars,
-)
+from soxs_recipes.algorithms.aperture_photometry import aperture_fluxes
+from soxs_recipes.algorithms.hidden_stars import believable, uncovered
+from soxs_recipes.algorithms.image_background import noise_excess, sky_of
+from soxs_recipes.algorithms.photometry import PhotometrySettings, StarFluxes, fit_stars
 from soxs_recipes.algorithms.point_spread import (
     PointSpread,
     cut_stamps,
@@ -43,16 +41,15 @@ _DEFAULT_BETA = 3.5
 _ISOLATION_FWHM, _ISOLATION_SHARE = 4.0, 0.05
 # A blend: a neighbour within so many FWHM that has this share of the flux.
 _BLEND_FWHM, _BLEND_SHARE = 1.8, 0.1
-# What is left after a fit is a star of its own above this threshold; it must not stand nearer to
-# another, in FWHM, and the search ends when few are new.
-_HIDDEN_KAPPA, _HIDDEN_MODEL_ERROR, _HIDDEN_FWHM = 5.0, 0.02, 0.7
-_HIDDEN_ROUNDS, _HIDDEN_SHARE = 3, 0.03
-# Fluxes of less than this many times their error are no stars after all.
-_LEAST_SN = 3.0
+# The search for hidden stars ends when few are new.
+_HIDDEN_ROUNDS, _HIDDEN_SHARE = 5, 0.01
+# Least signal over noise of a star beside another: less is not told from nothing.
+_LEAST_BLEND_SN = 1.0
+# Stars so significantly longer than the profile are blends that were not taken apart.
+_ELONGATED = 5.0
 _LEAST_USABLE = 0.8
 _QUICK = PhotometrySettings(rounds=2, joint_errors=False)
-# Pixels of sky are within so many standard deviations.
-_SKY_KAPPA = 3.5
+_FINAL = PhotometrySettings()
 _EXTENDED_SIGMA, _EXTENDED_SHARE = 5.0, 0.1
 _POOR_CHI2 = 5.0
 
@@ -149,9 +146,8 @@ def measure_stars(
     """
     # A star that fills the detector is bright, not absent.
     hidden = ~good & ~saturated
-    background = smooth_background(flux, ~good)
     noise = np.maximum(smooth_background(variance, ~good), 1e-3)
-    background = background + _remaining_sky(flux - background, np.zeros_like(flux), noise, good)
+    background = sky_of(flux, np.zeros_like(flux), noise, good)
     image = flux - background
     fwhm = _typical_fwhm(image, noise, hidden, saturated)
     found = find_stars(image, noise, hidden, fwhm, kappa)
@@ -160,35 +156,36 @@ def measure_stars(
         return _without_stars(profile, background, image, noise, good)
     x, y, start = found.x, found.y, found.flux
     for _ in range(_HIDDEN_ROUNDS):
-        stars, model = fit_stars(image, noise, good, x, y, start, profile, _QUICK)
+        fit = fit_stars(image, noise, good, x, y, start, profile, _QUICK)
         # Faint stars and wings lift the background as first measured.
-        background = background + _remaining_sky(image - model, model, noise, good)
+        background = sky_of(flux - fit.model, fit.model, noise, good)
         image = flux - background
-        profile = _profile_alone(image, model, variance, good, stars, profile, saturated)
-        x, y, start = _with_hidden(image, model, noise, hidden | saturated, stars, profile)
-        if len(x) - len(stars) <= _HIDDEN_SHARE * len(stars):
+        profile = _profile_alone(image, fit.model, variance, good, fit.stars, profile, saturated)
+        x, y, start, new = uncovered(fit, image, noise, hidden | saturated, profile)
+        if new <= _HIDDEN_SHARE * len(x):
             break
-    stars, model = fit_stars(image, noise, good, x, y, start, profile)
-    stars = stars.chosen(stars.flux > _LEAST_SN * stars.flux_error)
-    stars = stars.chosen(np.argsort(-stars.flux))
-    residual = (image - model).astype(np.float32)
+    fit = fit_stars(image, noise, good, x, y, start, profile, _FINAL)
+    real = believable(fit.stars, profile, _LEAST_BLEND_SN)
+    if not real.all():
+        left = fit.stars.chosen(real)
+        fit = fit_stars(image, noise, good, left.x, left.y, left.flux, profile, _FINAL)
+    order = np.argsort(-fit.stars.flux)
+    stars, elongated = fit.stars.chosen(order), fit.elongation.significance[order]
+    residual = (image - fit.model).astype(np.float32)
+    excess = noise_excess(residual, fit.model, noise, good, profile.fwhm_px)
+    stars = _with_noise(stars, (excess**2 - 1) * profile.noise_pixels(), noise)
     radius = max(profile.fwhm_px, 2.0)
     aperture = aperture_fluxes(residual, noise, good, stars, profile, radius)
     flags = _flags(stars, *aperture, saturated, profile, flux.shape)
+    flags |= np.where(elongated > _ELONGATED, int(StarFlag.BLEND), 0)
     return ImageStars(stars, *aperture, flags, profile, known, background, residual, noise, good)
 
 
-def _remaining_sky(residual: Image, model: Image, noise: Image, good: Mask) -> Image:
-    """Sky in an image without stars.
-
-    The mode that boxes tell lies below the mean by more than half an electron, for photon noise
-    is skew; the mean of all boxes together takes that out.
-    """
-    smooth = smooth_background(residual, ~good)
-    rest = (residual - smooth)[::2, ::2]
-    limit = np.sqrt(noise[::2, ::2])
-    calm = good[::2, ::2] & (model[::2, ::2] < limit) & (np.abs(rest) < _SKY_KAPPA * limit)
-    return smooth + (np.float32(rest[calm].mean()) if calm.any() else np.float32(0))
+def _with_noise(stars: StarFluxes, pixels: float, noise: Image) -> StarFluxes:
+    """Stars with the noise of so many more pixels of sky in their fluxes."""
+    row = np.clip(np.rint(stars.y).astype(int), 0, noise.shape[0] - 1)
+    column = np.clip(np.rint(stars.x).astype(int), 0, noise.shape[1] - 1)
+    return replace(stars, flux_error=np.sqrt(stars.flux_error**2 + pixels * noise[row, column]))
 
 
 def _typical_fwhm(image: Image, noise: Image, hidden: Mask, saturated: Mask) -> float:
@@ -214,6 +211,7 @@ def _profile(
     image: Image, variance: Image, good: Mask, saturated: Mask, found: Detections, fwhm: float
 ) -> tuple[PointSpread, bool]:
     """Profile from the brightest stars that are by themselves."""
+    guess = PointSpread(fwhm, _DEFAULT_BETA)
     half = int(np.ceil(_PROFILE_HALF_FWHM * fwhm))
     inside = _inside(found, image.shape, half // 2)
     noise = np.sqrt(np.median(variance) * np.pi) * fwhm
@@ -222,10 +220,10 @@ def _profile(
     alone = fit & ~_crowded(found.x, found.y, found.flux, fwhm)
     chosen = np.flatnonzero(alone if alone.sum() >= 3 else fit)[:_PROFILE_STARS]
     if not len(chosen):
-        return PointSpread(fwhm, _DEFAULT_BETA), False
+        return guess, False
     spread = np.where(good, variance, np.inf)
     stamps = cut_stamps(image, spread, found.x[chosen], found.y[chosen], half)
-    return fit_point_spread(stamps, found.x[chosen], found.y[chosen], fwhm), True
+    return fit_point_spread(stamps, found.x[chosen], found.y[chosen], guess), True
 
 
 def _profile_alone(
@@ -248,9 +246,8 @@ def _profile_alone(
         return profile
     ours = stars.chosen(chosen)
     stamps = cut_stamps(image - model, np.where(good, variance, np.inf), ours.x, ours.y, half)
-    return fit_point_spread(
-        with_star(stamps, ours.x, ours.y, ours.flux, profile), ours.x, ours.y, profile.fwhm_px
-    )
+    stamps = with_star(stamps, ours.x, ours.y, ours.flux, profile)
+    return fit_point_spread(stamps, ours.x, ours.y, profile, rounds=1)
 
 
 def _inside(found: Detections, shape: tuple[int, int], margin: int) -> Mask:
@@ -276,23 +273,6 @@ def _crowded(
     for one, other in (pairs.T, pairs.T[::-1]):
         crowded[one[flux[other] > share * flux[one]]] = True
     return crowded
-
-
-def _with_hidden(
-    image: Image, model: Image, noise: Image, mask: Mask, stars: StarFluxes, profile: PointSpread
-) -> tuple[Array, Array, Array]:
-    """Positions and fluxes of the stars, and of those that the first fit has laid bare."""
-    light = np.maximum(model, 0)
-    error = np.sqrt(noise + light + (_HIDDEN_MODEL_ERROR * light) ** 2).astype(np.float32)
-    found = find_stars(image - model, error**2, mask, profile.fwhm_px, _HIDDEN_KAPPA)
-    stars = stars.chosen(stars.flux > _LEAST_SN * stars.flux_error)
-    if len(found) and len(stars):
-        tree = cKDTree(np.column_stack([stars.x, stars.y]))
-        distance, _ = tree.query(np.column_stack([found.x, found.y]))
-        found = found.chosen(distance > _HIDDEN_FWHM * profile.fwhm_px)
-    columns = ((stars.x, found.x), (stars.y, found.y), (stars.flux, found.flux))
-    x, y, flux = (np.concatenate(pair) for pair in columns)
-    return x, y, flux
 
 
 def _flags(

@@ -1,9 +1,9 @@
 """Fluxes and positions of all stars of an image at once, by fitting the profile of a star.
 
-The image is linear in the fluxes and, for small moves, in the positions: a few rounds of sparse
-least squares give both, and a blend is taken apart like everything else (Stetson 1987; in this
-form Schlafly et al. 2018). For a star by itself the flux is the sum of its pixels with the
-weights of the profile over the variance (Naylor 1998).
+The image is linear in the fluxes, in the sky and, for small moves, in the positions: a few rounds
+of sparse least discs give all of them, and a blend is taken apart like everything else (Stetson
+1987; in this form Schlafly et al. 2018). For a star by itself the flux is the sum of its pixels
+with the weights of the profile over the variance (Naylor 1998).
 """
 
 from __future__ import annotations
@@ -15,28 +15,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.point_spread import PointSpread
+from soxs_recipes.algorithms.star_blends import Elongation, elongation
+from soxs_recipes.algorithms.star_drawing import (
+    PAD_PX,
+    ProfileDisc,
+    disc_of,
+    draw_stars,
+    padded,
+    unpadded,
+)
+from soxs_recipes.algorithms.star_equations import (
+    Equations,
+    Pixels,
+    joint_variances,
+    star_equations,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scipy.sparse import csc_matrix, csr_matrix
+    from scipy.sparse import csr_matrix
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# Half sizes of the squares in which profiles are drawn, px: each star takes the smallest at whose
-# edge its light is below a share of the noise, up to the largest.
-_HALF_SIZES = (9, 14, 22, 40, 70)
-_EDGE_NOISE = 0.3
-_STEP_PX = 0.05
-# A star may move this far from where it was found, px (1-sigma).
-_POSITION_PRIOR_PX = 0.5
-# Precision of the solution, in units of the total signal over noise.
-_PRECISION, _MOST_ROUNDS = 1e-8, 500
-# Stars that share this part of their light have errors that depend on each other; in groups of
-# more than so many stars they are taken as those of stars by themselves.
-_SHARED_LIGHT, _LARGEST_GROUP = 0.05, 200
+# Radii to which stars are drawn, px: each takes the smallest at whose edge its
+# light is below a share of the noise, up to the largest.
+_RADII = (9, 14, 20, 30, 45, 70)
+_EDGE_NOISE = 0.05
+# Radii in which they are fitted, FWHM: a faint star's flux is in its core; the signal over noise
+# from which it is not.
+_FAINT_RADIUS, _BRIGHT_RADIUS, _BRIGHT_SN = 1.2, 2.0, 60.0
+_LARGEST_FIT_PX = 50
+# More pixels than this are fitted in blocks, if a star is wider than so many of them.
+_MOST_PIXELS, _LEAST_SAMPLING = 400_000, 4.0
+# A star may move so far in a round, FWHM, and change its flux by so much of it (1-sigma).
+_STEP_FWHM, _STEP_FLUX = 0.12, 0.5
+# A star may lie so far beyond the edge, FWHM: of one further out too little is seen.
+_BEYOND_FWHM = 0.5
+# Precision of a round's solution, relative to its right-hand side.
+_PRECISION, _MOST_ROUNDS = 1e-5, 300
 
 
 @dataclass(frozen=True)
@@ -92,25 +109,43 @@ class StarFluxes:
 
 
 @dataclass(frozen=True)
+class StarFit:
+    """A fit of all stars of an image.
+
+    Attributes
+    ----------
+    stars : StarFluxes
+        The stars, in the order given.
+    model : ndarray of float32
+        Their light.
+    elongation : Elongation
+        How far the stars are from having the shape of the profile.
+    """
+
+    stars: StarFluxes
+    model: Image
+    elongation: Elongation
+
+
+@dataclass(frozen=True)
 class _Scene:
-    """An image to fit: light above the background, its variance without stars, usable pixels."""
+    """An image to fit, padded: light above the background, variance without stars, usability."""
 
     image: Array
     variance: Array
-    good: Mask
+    good: Array
+    inside: Array
     profile: PointSpread
     settings: PhotometrySettings
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """Pixels of all stars in a row: pixel, star, and the profile with its slopes there."""
+class _State:
+    """What is known of the stars."""
 
-    pixel: NDArray[np.int32]
-    star: NDArray[np.int32]
-    light: Array
-    slope_x: Array
-    slope_y: Array
+    x: Array
+    y: Array
+    flux: Array
 
 
 def fit_stars(
@@ -122,7 +157,7 @@ def fit_stars(
     flux: Array,
     profile: PointSpread,
     settings: PhotometrySettings | None = None,
-) -> tuple[StarFluxes, Image]:
+) -> StarFit:
     """Fit all stars of an image at once.
 
     Parameters
@@ -139,236 +174,177 @@ def fit_stars(
     profile : PointSpread
         Image of a star.
     settings : PhotometrySettings, optional
-        Rounds and errors.
-
-    Returns
-    -------
-    StarFluxes
-        The stars, in the order given.
-    ndarray of float32
-        Model of all stars.
+        Rounds, errors and sky.
     """
     settings = settings or PhotometrySettings()
-    scene = _Scene(
-        np.where(good, image, 0).astype(float), variance.astype(float), good, profile, settings
-    )
-    x, y = np.array(x, dtype=float), np.array(y, dtype=float)
-    flux = np.maximum(np.array(flux, dtype=float), 1.0)
+    side = _block_side(len(x), profile)
+    scene = _scene(image, variance, good, profile, settings, side)
+    start = np.maximum(np.array(flux, dtype=float), 1.0)
+    centre = (side - 1) / 2
+    state = _State((x - centre) / side, (y - centre) / side, start)
     for _ in range(settings.rounds):
-        drawn = _draw(scene, x, y, flux)
-        weight = _weight(scene, _model(scene, drawn, flux))
-        step = _solve(scene, drawn, weight, flux)
-        flux, moved = _accepted(step, flux)
-        x, y = x + moved[0], y + moved[1]
-    drawn = _draw(scene, x, y, flux)
-    model = _model(scene, drawn, flux)
-    weight = _weight(scene, model)
-    stars = _measured(scene, drawn, weight, model, flux)
-    return replace(stars, x=x, y=y), model.astype(np.float32)
+        equations, _ = _equations(scene, state, True)
+        state = _improved(scene, state, equations)
+    equations, pixels = _equations(scene, state, settings.joint_errors)
+    stars = _in_pixels(_measured(scene, state, equations), side)
+    model = _model(variance, stars, profile)
+    discs = _fitted_discs(scene.profile, _typical_noise(unpadded(scene.variance)), state.flux)
+    shape = elongation(pixels, state.x, state.y, state.flux, discs)
+    shape = replace(shape, variance=shape.variance * side**2)
+    return StarFit(stars, model, shape)
 
 
-def forced_flux(
-    residual: Image, variance: Image, good: Mask, x: float, y: float, profile: PointSpread
-) -> tuple[float, float]:
-    """Flux and error of a star of known position in an image without stars; NaN off the image."""
-    scene = _Scene(
-        np.where(good, residual, 0).astype(float),
-        variance.astype(float),
-        good,
-        profile,
-        PhotometrySettings(),
-    )
-    drawn = _draw(scene, np.array([x]), np.array([y]), np.array([1.0]))
-    weight = np.where(good, 1 / scene.variance, 0).ravel()[drawn.pixel]
-    total = float(np.sum(weight * drawn.light**2))
-    if not total > 0:
-        return float("nan"), float("nan")
-    flux = np.sum(weight * drawn.light * scene.image.ravel()[drawn.pixel]) / total
-    return float(flux), total**-0.5
+def _block_side(count: int, profile: PointSpread) -> int:
+    """Side of the blocks that are fitted instead of pixels.
+
+    Many stars, each of many pixels, are fitted in blocks of pixels that still sample them: a few
+    per cent of the signal over noise for most of the time.
+    """
+    pixels = count * np.pi * (_FAINT_RADIUS * profile.fwhm_px) ** 2
+    return max(int(profile.fwhm_px / _LEAST_SAMPLING), 1) if pixels > _MOST_PIXELS else 1
 
 
-def aperture_fluxes(
-    residual: Image,
+def _scene(
+    image: Image,
     variance: Image,
     good: Mask,
-    stars: StarFluxes,
     profile: PointSpread,
-    radius_px: float,
-) -> tuple[Array, Array]:
-    """Total fluxes from round apertures, neighbours removed, and their standard errors.
-
-    Parameters
-    ----------
-    residual : ndarray
-        Image without any star: what it leaves in the aperture is added to the fitted flux.
-    variance, good : ndarray
-        As for `fit_stars`.
-    stars : StarFluxes
-        Fitted stars.
-    profile : PointSpread
-        Image of a star; corrects for the light outside the aperture.
-    radius_px : float
-        Radius of the apertures.
-    """
-    import sep
-
-    data = np.ascontiguousarray(np.where(good, residual, 0), dtype=np.float32)
-    noise = np.ascontiguousarray(np.sqrt(variance), dtype=np.float32)
-    left, error, _ = sep.sum_circle(
-        data, stars.x, stars.y, radius_px, err=noise, mask=~good, subpix=5
+    settings: PhotometrySettings,
+    side: int,
+) -> _Scene:
+    """Padded images of sums over blocks, in which a pixel that is not usable spoils its block."""
+    usable = _blocks(good.astype(float), side) == side**2
+    return _Scene(
+        padded(np.where(usable, _blocks(np.where(good, image, 0), side), 0)),
+        padded(_blocks(variance, side)),
+        padded(usable),
+        padded(np.ones(usable.shape)),
+        replace(profile, fwhm_px=profile.fwhm_px / side),
+        settings,
     )
-    share = profile.within(radius_px)
-    photons = np.maximum(stars.flux, 0) * share
-    return stars.flux + left / share, np.sqrt(error**2 + photons) / share
 
 
-def _draw(scene: _Scene, x: Array, y: Array, flux: Array) -> _Drawn:
-    parts = []
-    sizes = _half_sizes(scene, flux)
-    for half in np.unique(sizes):
-        ours = np.flatnonzero(sizes == half)
-        parts.append(_draw_squares(scene, x, y, ours, int(half)))
-    return _Drawn(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+def _blocks(image: NDArray, side: int) -> Array:
+    """Sums over blocks; what is beyond the edge counts as 0."""
+    if side == 1:
+        return image
+    ny, nx = (-(-size // side) for size in image.shape)
+    whole = np.zeros((ny * side, nx * side))
+    whole[: image.shape[0], : image.shape[1]] = image
+    return whole.reshape(ny, side, nx, side).sum(axis=(1, 3))
 
 
-def _half_sizes(scene: _Scene, flux: Array) -> NDArray[np.intp]:
-    limit = _EDGE_NOISE * float(np.sqrt(np.median(scene.variance[::8, ::8])))
-    edge = np.array([scene.profile.light(float(half), 0.0) for half in _HALF_SIZES])
-    index = np.sum(flux[:, None] * edge[None, :-1] > limit, axis=1)
-    return np.array(_HALF_SIZES)[index]
+def _in_pixels(stars: StarFluxes, side: int) -> StarFluxes:
+    """Positions in pixels instead of blocks."""
+    centre = (side - 1) / 2
+    return replace(
+        stars,
+        x=centre + side * stars.x,
+        y=centre + side * stars.y,
+        x_error=side * stars.x_error,
+        y_error=side * stars.y_error,
+    )
 
 
-def _draw_squares(
-    scene: _Scene, x: Array, y: Array, ours: NDArray[np.intp], half: int
-) -> tuple[NDArray, ...]:
-    """Profiles of some stars on squares of one size, cut at the edges of the image."""
-    ny, nx = scene.image.shape
-    offset = np.arange(-half, half + 1)
-    columns = np.rint(x[ours]).astype(int)[:, None] + offset
-    rows = np.rint(y[ours]).astype(int)[:, None] + offset
-    shape = (len(ours), offset.size, offset.size)
-    dx = np.broadcast_to((columns - x[ours, None])[:, None, :], shape)
-    dy = np.broadcast_to((rows - y[ours, None])[:, :, None], shape)
-    inside = ((rows >= 0) & (rows < ny))[:, :, None] & ((columns >= 0) & (columns < nx))[:, None, :]
-    pixel = (rows[:, :, None] * nx + columns[:, None, :])[inside].astype(np.int32)
-    star = np.broadcast_to(ours.astype(np.int32)[:, None, None], shape)[inside]
-    dx, dy = dx[inside], dy[inside]
-    light = scene.profile.light(dx, dy)
-    slope_x = (scene.profile.light(dx - _STEP_PX, dy) - light) / _STEP_PX
-    slope_y = (scene.profile.light(dx, dy - _STEP_PX) - light) / _STEP_PX
-    return pixel, star, light, slope_x, slope_y
+def _model(variance: Image, stars: StarFluxes, profile: PointSpread) -> Image:
+    shape = (variance.shape[0] + 2 * PAD_PX, variance.shape[1] + 2 * PAD_PX)
+    radii = _drawn_radii(profile, _typical_noise(variance), stars.flux)
+    drawn = draw_stars(shape, stars.x, stars.y, stars.flux, radii, profile)
+    return unpadded(drawn).astype(np.float32)
 
 
-def _model(scene: _Scene, drawn: _Drawn, flux: Array) -> Array:
-    total = np.bincount(drawn.pixel, drawn.light * flux[drawn.star], scene.image.size)
-    return total.reshape(scene.image.shape)
-
-
-def _weight(scene: _Scene, model: Array) -> Array:
-    """Inverse variance of the pixels, flat; 0 where they are not usable."""
+def _equations(scene: _Scene, state: _State, with_normal: bool) -> tuple[Equations, Pixels]:
+    """Normal equations about a state, and the pixels they rest on."""
+    noise = _typical_noise(unpadded(scene.variance))
+    radii = _drawn_radii(scene.profile, noise, state.flux)
+    model = draw_stars(scene.image.shape, state.x, state.y, state.flux, radii, scene.profile)
     light = np.maximum(model, 0)
     variance = scene.variance + light + (scene.settings.profile_error * light) ** 2
-    return np.where(scene.good, 1 / variance, 0).ravel()
+    weight = np.divide(scene.good, variance, out=np.zeros_like(light), where=scene.good > 0)
+    residual = scene.image - model
+    pixels = Pixels(residual, weight, scene.inside)
+    discs = _fitted_discs(scene.profile, noise, state.flux)
+    return star_equations(pixels, state.x, state.y, discs, with_normal), pixels
 
 
-def _solve(scene: _Scene, drawn: _Drawn, weight: Array, flux: Array) -> Array:
-    """Fluxes and flux-weighted moves; shape (3, n).
+def _typical_noise(variance: NDArray) -> float:
+    return float(np.sqrt(np.median(variance[::8, ::8])))
 
-    The normal equations are solved by conjugate gradients, scaled to a unit diagonal: blends are
-    few enough stars that some tens of rounds do, and no matrix is filled up.
+
+def _drawn_radii(profile: PointSpread, noise: float, flux: Array) -> NDArray[np.intp]:
+    edge = np.array([profile.light(float(radius), 0.0) for radius in _RADII])
+    index = np.sum(flux[:, None] * edge[None, :-1] > _EDGE_NOISE * noise, axis=1)
+    return np.array(_RADII)[index]
+
+
+def _fitted_discs(
+    profile: PointSpread, noise: float, flux: Array
+) -> list[tuple[ProfileDisc, NDArray[np.intp]]]:
+    bright = flux > _BRIGHT_SN * noise * profile.fwhm_px * np.sqrt(np.pi)
+    discs = []
+    for size, ours in ((_FAINT_RADIUS, ~bright), (_BRIGHT_RADIUS, bright)):
+        radius = min(max(int(np.ceil(size * profile.fwhm_px)), 3), _LARGEST_FIT_PX)
+        if ours.any():
+            discs.append((disc_of(profile, radius), np.flatnonzero(ours)))
+    return discs
+
+
+def _improved(scene: _Scene, state: _State, equations: Equations) -> _State:
+    """Stars after one step of Gauss and Newton.
+
+    Steps are damped, not pulled back to where a star was found: blends that little tells apart
+    would trade light without end.
+    """
+    from scipy.sparse import diags
+
+    count = len(state.x)
+    limit = _STEP_FWHM * scene.profile.fwhm_px
+    noise = 1 / np.sqrt(np.maximum(equations.diagonal[0], 1e-30))
+    size = np.maximum(state.flux, 3 * noise)
+    damping = np.concatenate([(_STEP_FLUX * size) ** -2.0, *2 * [(limit * size) ** -2.0]])
+    found = _solve(equations.normal + diags(damping), equations.right)
+    change, moves = found[:count], found[count:].reshape(2, count)
+    flux = state.flux + change
+    # Stars that vanished stay where they are.
+    scale = np.where(flux > 0.1 * state.flux, np.maximum(flux, 1e-9), np.inf)
+    moves = np.clip(moves / scale, -limit, limit)
+    rows, columns = unpadded(scene.image).shape
+    reach = _BEYOND_FWHM * scene.profile.fwhm_px
+    return _State(
+        np.clip(state.x + moves[0], -reach, columns - 1 + reach),
+        np.clip(state.y + moves[1], -reach, rows - 1 + reach),
+        flux,
+    )
+
+
+def _solve(normal: csr_matrix, right: Array) -> Array:
+    """Solve by conjugate gradients, scaled to a unit diagonal.
+
+    Blends are few enough stars that some tens of rounds do, and no matrix is filled up.
     """
     from scipy.sparse import diags
     from scipy.sparse.linalg import cg
 
-    count = len(flux)
-    parts = _designs(scene, drawn, weight, count)
-    right = np.concatenate([part.T @ (np.sqrt(weight) * scene.image.ravel()) for part in parts])
-    normal = _normal(parts, flux)
     scale = 1 / np.sqrt(np.maximum(normal.diagonal(), 1e-12))
     scaled = diags(scale) @ normal @ diags(scale)
-    start = np.concatenate([flux, np.zeros(2 * count)]) / scale
-    found, _ = cg(scaled, scale * right, x0=start, rtol=_PRECISION, maxiter=_MOST_ROUNDS)
-    return (scale * found).reshape(3, count)
+    found, _ = cg(scaled, scale * right, rtol=_PRECISION, maxiter=_MOST_ROUNDS)
+    return np.where(np.isfinite(found), scale * found, 0.0)
 
 
-def _designs(scene: _Scene, drawn: _Drawn, weight: Array, count: int) -> list[csc_matrix]:
-    """Weighted light and slopes of the stars in the pixels."""
-    from scipy.sparse import csc_matrix
-
-    root, shape = np.sqrt(weight)[drawn.pixel], (scene.image.size, count)
-    return [
-        csc_matrix((values * root, (drawn.pixel, drawn.star)), shape)
-        for values in (drawn.light, drawn.slope_x, drawn.slope_y)
-    ]
-
-
-def _normal(parts: Sequence[csc_matrix], flux: Array) -> csr_matrix:
-    """Normal matrix of fluxes and flux-weighted moves, with the prior of the latter."""
-    from scipy.sparse import bmat, diags
-
-    prior = diags((_POSITION_PRIOR_PX * np.maximum(flux, 1.0)) ** -2.0)
-    blocks = [[(one.T @ other).tocsr() for other in parts] for one in parts]
-    for axis in (1, 2):
-        blocks[axis][axis] = blocks[axis][axis] + prior
-    return bmat(blocks, format="csr")
-
-
-def _accepted(step: Array, flux: Array) -> tuple[Array, Array]:
-    """Fluxes, and moves of at most half a pixel; stars that vanished stay where they are."""
-    bright = step[0] > 0.1 * flux
-    scale = np.where(bright, step[0], np.inf)
-    moved = np.clip(step[1:] / scale, -0.5, 0.5)
-    return np.where(np.isfinite(step[0]), step[0], flux), moved
-
-
-def _measured(scene: _Scene, drawn: _Drawn, weight: Array, model: Array, flux: Array) -> StarFluxes:
+def _measured(scene: _Scene, state: _State, equations: Equations) -> StarFluxes:
     """Errors and quality of a fit."""
-    count = len(flux)
-    ours = weight[drawn.pixel]
-    information = np.bincount(drawn.star, ours * drawn.light**2, count)
-    slopes = [
-        np.bincount(drawn.star, ours * slope**2, count) * np.maximum(flux, 1e-9) ** 2
-        for slope in (drawn.slope_x, drawn.slope_y)
-    ]
-    variance = _flux_variance(scene, drawn, weight, flux, information)
-    square = (scene.image - model).ravel()[drawn.pixel] ** 2 * ours
-    near = drawn.light > 0.1 * scene.profile.light(0.0, 0.0)
-    # Three numbers of each star are fitted.
-    used = np.maximum(np.bincount(drawn.star, near & (ours > 0), count) - 3, 1)
-    chi2 = np.bincount(drawn.star, np.where(near, square, 0), count) / used
-    total = np.bincount(drawn.star, drawn.light, count)
-    usable = np.bincount(drawn.star, drawn.light * (ours > 0), count) / np.maximum(total, 1e-9)
     with np.errstate(divide="ignore"):
-        x_error, y_error = (1 / np.sqrt(slope) for slope in slopes)
-        none = np.zeros(count)
-        return StarFluxes(
-            none, none, x_error, y_error, flux, np.sqrt(variance), chi2, usable * (total > 0.3)
-        )
-
-
-def _flux_variance(
-    scene: _Scene, drawn: _Drawn, weight: Array, flux: Array, information: Array
-) -> Array:
-    """Variance of the fluxes; blends share their light, which makes each of them less certain."""
-    from scipy.sparse.csgraph import connected_components
-
-    count = len(flux)
-    with np.errstate(divide="ignore"):
-        alone = 1 / information
-    if not scene.settings.joint_errors:
-        return alone
-    normal = _normal(_designs(scene, drawn, weight, count), flux)
-    pairs = normal[:count, :count].tocoo()
-    shared = np.abs(pairs.data) * np.sqrt(alone[pairs.row] * alone[pairs.col])
-    pairs.data = np.where(np.isfinite(shared), shared, 0) > _SHARED_LIGHT
-    pairs.eliminate_zeros()
-    _, group = connected_components(pairs, directed=False)
-    members = np.argsort(group, kind="stable")
-    for ours in np.split(members, np.cumsum(np.bincount(group))[:-1]):
-        if 1 < len(ours) <= _LARGEST_GROUP and (information[ours] > 0).all():
-            every = np.concatenate([ours, ours + count, ours + 2 * count])
-            block = normal[every][:, every].toarray()
-            scale = 1 / np.sqrt(np.diag(block))
-            inverse = np.linalg.pinv(block * scale * scale[:, None], hermitian=True)
-            alone[ours] = (np.diag(inverse) * scale**2)[: len(ours)]
-    return alone
+        variance = 1 / equations.diagonal
+    if scene.settings.joint_errors:
+        variance = joint_variances(equations.normal)
+    x_error, y_error = np.sqrt(variance[1:]) / np.maximum(state.flux, 1e-9)
+    return StarFluxes(
+        state.x,
+        state.y,
+        x_error,
+        y_error,
+        state.flux,
+        np.sqrt(variance[0]),
+        equations.chi2,
+        equations.usable,
+    )

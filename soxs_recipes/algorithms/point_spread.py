@@ -14,7 +14,9 @@ Array = NDArray[np.float64]
 _POINTS = (-0.5 / np.sqrt(3.0), 0.5 / np.sqrt(3.0))
 # Relative error of the profile, which keeps the brightest stars from ruling the fit.
 _PROFILE_ERROR = 0.01
-_BETA_RANGE = (1.6, 20.0)
+_BETA_RANGE, _SHAPE_RANGE = (1.6, 20.0), 0.6
+# A first guess lies so far inside the ranges; shapes are found to this relative precision.
+_INSIDE, _PRECISION = 1e-3, 1e-4
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def with_star(stamps: Stamps, x: Array, y: Array, flux: Array, profile: PointSpr
 
 
 def fit_point_spread(
-    stamps: Stamps, x: Array, y: Array, fwhm_px: float, rounds: int = 3
+    stamps: Stamps, x: Array, y: Array, guess: PointSpread, rounds: int = 3
 ) -> PointSpread:
     """Fit one profile to several stars, each with a flux and a background of its own.
 
@@ -129,23 +131,26 @@ def fit_point_spread(
         Bright, unsaturated, isolated stars.
     x, y : ndarray, shape (n,)
         Their positions, px.
-    fwhm_px : float
+    guess : PointSpread
         First guess.
     rounds : int
-        How often positions and shape are fitted in turn.
+        How often shape and positions are fitted in turn.
     """
     from scipy.optimize import least_squares
 
     dx, dy = x - stamps.x, y - stamps.y
-    start = np.array([np.log(fwhm_px), 3.5, 0.0, 0.0])
-    lower = [np.log(fwhm_px / 3), _BETA_RANGE[0], -0.6, -0.6]
-    upper = [np.log(fwhm_px * 3), _BETA_RANGE[1], 0.6, 0.6]
+    lower = np.array([np.log(guess.fwhm_px / 3), _BETA_RANGE[0], -_SHAPE_RANGE, -_SHAPE_RANGE])
+    upper = np.array([np.log(guess.fwhm_px * 3), _BETA_RANGE[1], _SHAPE_RANGE, _SHAPE_RANGE])
+    start = np.array([np.log(guess.fwhm_px), guess.beta, guess.stretch, guess.skew])
+    start = np.clip(start, lower + _INSIDE, upper - _INSIDE)
     for _ in range(rounds):
 
         def residuals(shape: Sequence[float], dx: Array = dx, dy: Array = dy) -> Array:
             return _projected(_profile(shape), stamps, dx, dy).ravel()
 
-        found = least_squares(residuals, start, bounds=(lower, upper), loss="soft_l1", f_scale=3.0)
+        found = least_squares(
+            residuals, start, bounds=(lower, upper), loss="soft_l1", f_scale=3.0, xtol=_PRECISION
+        )
         start = found.x
         dx, dy = _centred(_profile(start), stamps, dx, dy)
     return _profile(start)

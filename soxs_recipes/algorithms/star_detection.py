@@ -90,7 +90,36 @@ def find_stars(
     kappa : float
         Least signal over noise.
     """
-    from scipy.ndimage import gaussian_filter, maximum_filter
+    from scipy.ndimage import maximum_filter
+
+    significance, flux = filtered(image, variance, mask, fwhm_px)
+    reach = 2 * max(int(np.rint(_PEAK_REACH * fwhm_px)), 1) + 1
+    peak = (significance == maximum_filter(significance, reach)) & (significance > kappa)
+    row, column = np.nonzero(peak)
+    x, y = _centres(significance, row, column)
+    found = Detections(
+        x, y, flux[row, column].astype(float), significance[row, column].astype(float)
+    )
+    return found.chosen(np.argsort(-found.flux))
+
+
+def filtered(image: Image, variance: Image, mask: Mask, fwhm_px: float) -> tuple[Image, Image]:
+    """Filter an image with a Gaussian of the width of a star.
+
+    Parameters
+    ----------
+    image, variance, mask, fwhm_px
+        As for `find_stars`.
+
+    Returns
+    -------
+    ndarray
+        Signal over noise of a star at each pixel, its standard deviation 1 if noise is white; 0
+        where too few pixels are usable.
+    ndarray
+        Its total flux.
+    """
+    from scipy.ndimage import gaussian_filter
 
     sigma = fwhm_px * _SIGMA_PER_FWHM
     weight = np.where(mask, 0, 1 / np.maximum(variance, 1e-6)).astype(np.float32)
@@ -98,15 +127,9 @@ def find_stars(
     # The square of a Gaussian is one of half the variance, of sum 1 / (4 pi sigma^2).
     norm = gaussian_filter(weight, sigma / np.sqrt(2), mode="constant") / (4 * np.pi * sigma**2)
     share = gaussian_filter((~mask).astype(np.float32), sigma, mode="constant")
-    seen = share > _LEAST_SHARE
-    significance = np.where(seen, light / np.sqrt(np.maximum(norm, 1e-12)), 0)
-    reach = 2 * max(int(np.rint(_PEAK_REACH * fwhm_px)), 1) + 1
-    peak = (significance == maximum_filter(significance, reach)) & (significance > kappa)
-    row, column = np.nonzero(peak)
-    flux = (light / np.maximum(norm, 1e-12))[row, column] / _CORE_SHARE
-    x, y = _centres(significance, row, column)
-    found = Detections(x, y, flux.astype(float), significance[row, column].astype(float))
-    return found.chosen(np.argsort(-found.flux))
+    norm = np.maximum(norm, 1e-12)
+    significance = np.where(share > _LEAST_SHARE, light / np.sqrt(norm), 0)
+    return significance, light / norm / _CORE_SHARE
 
 
 def star_width(image: Image, mask: Mask, stars: Detections, largest_px: float) -> Array:

@@ -332,7 +332,7 @@ def _target_limit(image: CameraImage, calibrated: Calibrated, number: int) -> Ta
     import numpy as np
 
     from soxs_recipes.algorithms.image_stars import StarFlag
-    from soxs_recipes.algorithms.photometry import forced_flux
+    from soxs_recipes.algorithms.aperture_photometry import forced_flux
     from soxs_recipes.recipes.camera_calibration import pointing_of
 
     stars, plate, time = image.stars, calibrated.field.plate, image.exptime_s

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from soxs_recipes.algorithms.image_stars import StarFlag, measure_stars
-from soxs_recipes.algorithms.photometry import aperture_fluxes, fit_stars, forced_flux
+from soxs_recipes.algorithms.aperture_photometry import aperture_fluxes, forced_flux
+from soxs_recipes.algorithms.photometry import fit_stars
 from soxs_recipes.algorithms.point_spread import PointSpread
 
 PROFILE = PointSpread(4.5, 3.5)
@@ -37,7 +38,8 @@ def test_fluxes_and_positions_have_the_errors_they_state():
     image = scene(x, y, flux)
     variance, good = np.full(image.shape, SKY, "f4"), np.ones(image.shape, bool)
     guess = (x + rng.normal(0, 0.3, x.size), y + rng.normal(0, 0.3, x.size), 0.8 * flux)
-    found, model = fit_stars(image, variance, good, *guess, PROFILE)
+    fit = fit_stars(image, variance, good, *guess, PROFILE)
+    found, model = fit.stars, fit.model
     for value, truth, error in (
         (found.flux, flux, found.flux_error),
         (found.x, x, found.x_error),
@@ -61,11 +63,11 @@ def test_blends_are_taken_apart_with_their_errors():
     )
     image = scene(*both)
     variance, good = np.full(image.shape, SKY, "f4"), np.ones(image.shape, bool)
-    found, _ = fit_stars(image, variance, good, *both, PROFILE)
+    found = fit_stars(image, variance, good, *both, PROFILE).stars
     pull = (found.flux - both[2]) / found.flux_error
     assert abs(np.mean(pull)) < 0.2
     assert np.std(pull) == pytest.approx(1.0, abs=0.2)
-    alone, _ = fit_stars(image, variance, good, *(v[:1] for v in both), PROFILE)
+    alone = fit_stars(image, variance, good, *(v[:1] for v in both), PROFILE).stars
     assert found.flux_error[0] > 1.02 * alone.flux_error[0]
 
 
@@ -75,7 +77,7 @@ def test_bad_pixels_do_not_bias():
     good = np.random.default_rng(5).uniform(size=image.shape) > 0.05
     image[~good] = 1e5
     variance = np.full(image.shape, SKY, "f4")
-    found, _ = fit_stars(image, variance, good, x, y, flux, PROFILE)
+    found = fit_stars(image, variance, good, x, y, flux, PROFILE).stars
     assert np.std((found.flux - flux) / found.flux_error) == pytest.approx(1.0, abs=0.1)
     assert np.mean(found.usable) == pytest.approx(0.95, abs=0.01)
 
@@ -84,7 +86,8 @@ def test_aperture_and_forced_fluxes():
     x, y, flux = grid_of_stars(30)
     image = scene(x, y, flux)
     variance, good = np.full(image.shape, SKY, "f4"), np.ones(image.shape, bool)
-    found, model = fit_stars(image, variance, good, x, y, flux, PROFILE)
+    fit = fit_stars(image, variance, good, x, y, flux, PROFILE)
+    found, model = fit.stars, fit.model
     aperture, error = aperture_fluxes(image - model, variance, good, found, PROFILE, 4.5)
     pull = (aperture - flux) / error
     assert abs(np.mean(pull)) < 0.3

@@ -35,7 +35,7 @@ def test_fit_recovers_the_profile_with_noise_neighbours_of_no_account():
     image = rng.poisson(image + 60) - 60.0
     stamps = cut_stamps(image, np.maximum(image, 0) + 60, x, y, 12)
     start_x, start_y = x + rng.normal(0, 0.2, 15), y + rng.normal(0, 0.2, 15)
-    found = fit_point_spread(stamps, start_x, start_y, 5.5)
+    found = fit_point_spread(stamps, start_x, start_y, PointSpread(5.5, 3.5))
     assert found.fwhm_px == pytest.approx(truth.fwhm_px, rel=0.01)
     assert found.beta == pytest.approx(truth.beta, rel=0.05)
     assert (found.stretch, found.skew) == pytest.approx((truth.stretch, truth.skew), abs=0.01)
