@@ -93,19 +93,6 @@ class SkySpectrum:
 
 
 @dataclass(frozen=True)
-class Basis:
-    """Functions of the slit position at packed pixels, and their products with B-splines."""
-
-    functions: Array32
-    matrix: Array32
-
-    @property
-    def count(self) -> int:
-        """Number of functions."""
-        return self.functions.shape[-1]
-
-
-@dataclass(frozen=True)
 class PackedOrder:
     """Pixels of one order, packed for the fit; planes of shape (intervals, capacity).
 
@@ -136,13 +123,13 @@ class PackedOrder:
     shapes: tuple[Array32, ...] = ()
     distances: tuple[Array32, ...] = ()
 
-    def basis(self, lit: Factors) -> Basis:
-        """Electrons per pixel of sky (even, sloped) and of each object."""
+    def basis(self, lit: Factors) -> Array32:
+        """Electrons per pixel of sky (even, sloped) and of each object, along the last axis."""
         even = self.area * lit.at(self.slit) * self.packing.filled
         area = self.area * self.packing.filled
         parts = [even, even * self.slit / np.float32(_SLIT_SCALE_ARCSEC)]
-        functions = np.stack([*parts, *(area * shape for shape in self.shapes)], axis=-1)
-        return Basis(functions, sky_spline.design(self.packing, functions))
+        functions = [*parts, *(area * shape for shape in self.shapes)]
+        return np.stack(functions, axis=-1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -210,9 +197,9 @@ def first_state(order: PackedOrder, strip: SlitStrip, level: Array32) -> FitStat
     return FitState(sky, (), order.measured, _usable(weight, order.good))
 
 
-def refit(order: PackedOrder, state: FitState, basis: Basis, settings: SkySettings) -> FitState:
+def refit(order: PackedOrder, state: FitState, basis: Array32, settings: SkySettings) -> FitState:
     """Fit with the weights of the last state, and find those for the next."""
-    fit = sky_spline.fit(basis.matrix, order.flux, state.weight, basis.count)
+    fit = sky_spline.fit(order.packing, basis, order.flux, state.weight)
     sky, objects, light = _parts(order, basis, fit.coef)
     variance = _pixel_variance(order, sky + light, light, settings)
     allowed = variance + (np.float32(settings.object_error) * light) ** 2
@@ -223,24 +210,23 @@ def refit(order: PackedOrder, state: FitState, basis: Basis, settings: SkySettin
 def last_fit(order: PackedOrder, state: FitState, lit: Factors, settings: SkySettings) -> FitState:
     """Fit with the weights of the last state and the illumination, errors included."""
     basis = order.basis(lit)
-    count = basis.count
-    fit = sky_spline.fit(basis.matrix, order.flux, state.weight, count, errors=True)
+    fit = sky_spline.fit(order.packing, basis, order.flux, state.weight, errors=True)
     sky, objects, light = _parts(order, basis, fit.coef)
     variance = _pixel_variance(order, sky + light, light, settings)
-    of_sky = sky_spline.variance(basis.matrix, fit.covariance, count, SKY_FUNCTIONS)
+    of_sky = sky_spline.variance(order.packing, basis, fit.covariance, SKY_FUNCTIONS)
     of_all = of_sky
     if objects:
-        of_all = sky_spline.variance(basis.matrix, fit.covariance, count, count)
+        of_all = sky_spline.variance(order.packing, basis, fit.covariance, basis.shape[-1])
     coef = fit.coef[:, :SKY_FUNCTIONS]
     spectrum = SkySpectrum(order.packing.first, settings.knot_px, coef, lit)
     return FitState(sky, objects, variance, state.weight, (of_sky, of_all), spectrum)
 
 
 def _parts(
-    order: PackedOrder, basis: Basis, coef: NDArray[np.float64]
+    order: PackedOrder, basis: Array32, coef: NDArray[np.float64]
 ) -> tuple[Array32, tuple[Array32, ...], Array32]:
     """Sky, each object, and all objects together."""
-    parts = np.moveaxis(sky_spline.contributions(order.packing, basis.functions, coef), -1, 0)
+    parts = np.moveaxis(sky_spline.contributions(order.packing, basis, coef), -1, 0)
     objects = tuple(parts[SKY_FUNCTIONS:])
     light = parts[SKY_FUNCTIONS:].sum(axis=0)
     return parts[:SKY_FUNCTIONS].sum(axis=0), objects, light

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from soxs_recipes.algorithms.bands import row_bands
+
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 Ints = NDArray[np.integer]
@@ -25,6 +27,8 @@ _B_SPLINE = np.array([[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]
 # Differences of neighbouring unknowns are held to zero with this share of the weight of the data
 # there, and of all data where there are none: it decides only where no datum does.
 _SMOOTHNESS, _FLOOR = 1e-5, 1e-9
+# Each pair of splines once.
+_PAIRS = np.triu_indices(SPLINES)
 # Groups of four knots that are inverted together, and by how many the pieces overlap.
 _PIECE, _OVERLAP = 48, 5
 
@@ -69,7 +73,7 @@ class SplineFit:
     """
 
     coef: Array
-    covariance: Array | None = None
+    covariance: Array32 | None = None
 
 
 def pack(column: Array32, step: float) -> Packing:
@@ -116,14 +120,17 @@ def curves(coef: Array, first: float, step: float, column: Array32) -> Array32:
     return sum(splines[..., k, None] * table[interval + k] for k in range(SPLINES))
 
 
-def _splines(part: Array32) -> Array32:
+def _splines(part: NDArray) -> Array32:
     """The four B-splines at a share of an interval."""
+    part = part.astype(np.float32, copy=False)
     powers = np.stack([np.ones_like(part), part, part**2, part**3], axis=-1)
     return powers @ _B_SPLINE.T.astype(np.float32)
 
 
-def design(packing: Packing, functions: Array32) -> Array32:
-    """Products of B-splines and functions, shape (intervals, capacity, 4 * functions).
+def fit(
+    packing: Packing, functions: Array32, values: Array32, weights: Array32, errors: bool = False
+) -> SplineFit:
+    """Solve for the factors of the B-splines.
 
     Parameters
     ----------
@@ -131,30 +138,13 @@ def design(packing: Packing, functions: Array32) -> Array32:
         The pixels.
     functions : ndarray, shape (intervals, capacity, functions)
         Functions of the slit position at the packed pixels.
-    """
-    product = packing.splines[..., :, None] * functions[..., None, :]
-    return product.reshape(*packing.place.shape, -1)
-
-
-def fit(
-    matrix: Array32, values: Array32, weights: Array32, functions: int, errors: bool = False
-) -> SplineFit:
-    """Solve for the factors of the B-splines.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (intervals, capacity, 4 * functions)
-        See `design`.
     values, weights : ndarray, shape (intervals, capacity)
         Data and inverse variances; 0 leaves a pixel out.
-    functions : int
-        Number of functions of the slit position.
     errors : bool
         Whether the covariance is wanted.
     """
-    weighted = np.swapaxes(matrix * weights[..., None], 1, 2)
-    band = _banded((weighted @ matrix).astype(float), functions)
-    right = _summed((weighted @ values[..., None])[..., 0].astype(float), functions)
+    products, sums = _normal(packing, functions, values, weights)
+    band, right = _banded(products, functions.shape[-1]), _summed(sums)
     _smooth(band)
     coef = solveh_banded(_lapack(band), right.ravel(), lower=True, check_finite=False)
     covariance = selected_inverse(band) if errors else None
@@ -168,42 +158,68 @@ def contributions(packing: Packing, functions: Array32, coef: Array) -> Array32:
     return (packing.splines @ windows.astype(np.float32)) * functions
 
 
-def variance(matrix: Array32, covariance: Array, functions: int, first: int) -> Array32:
+def variance(packing: Packing, functions: Array32, covariance: Array32, first: int) -> Array32:
     """Variance of the sum of the first functions at the packed pixels, (intervals, capacity).
 
     Parameters
     ----------
-    matrix : ndarray, shape (intervals, capacity, 4 * functions)
-        See `design`.
+    packing, functions : Packing, ndarray
+        As for `fit`.
     covariance : ndarray
         As of `SplineFit`.
-    functions, first : int
-        Number of all functions, and of those that count.
+    first : int
+        Number of functions that count.
     """
-    chosen = np.flatnonzero(np.arange(SPLINES * functions) % functions < first)
-    part = matrix if first == functions else matrix[..., chosen]
-    inner = covariance[:, chosen[:, None], chosen].astype(np.float32)
-    return np.einsum("ncp,ncp->nc", part @ inner, part)
+    chosen = np.flatnonzero(np.arange(covariance.shape[-1]) % functions.shape[-1] < first)
+    result = np.empty(packing.filled.shape, np.float32)
+    for block in row_bands(len(result)):
+        light = functions[block, :, None, :first]
+        design = packing.splines[block, ..., None] * light
+        design = design.reshape(*result[block].shape, -1)
+        inner = covariance[block][:, chosen[:, None], chosen]
+        np.einsum("ncp,ncp->nc", design @ inner, design, out=result[block])
+    return result
 
 
-def _summed(parts: Array, functions: int) -> Array:
+def _normal(
+    packing: Packing, functions: Array32, values: Array32, weights: Array32
+) -> tuple[Array32, Array32]:
+    """Weighted sums over the pixels of each interval.
+
+    Of products of two splines and two functions, shape (intervals, 10, pairs of functions), each
+    pair once; and of splines, functions and data, shape (intervals, 4, functions).
+    """
+    intervals, _, count = functions.shape
+    first, second = np.triu_indices(count)
+    products = np.empty((intervals, len(_PAIRS[0]), len(first)), np.float32)
+    sums = np.empty((intervals, SPLINES, count), np.float32)
+    for block in row_bands(intervals):
+        splines, light = packing.splines[block], functions[block]
+        weighted = light * weights[block, :, None]
+        pairs = splines[..., _PAIRS[0]] * splines[..., _PAIRS[1]]
+        products[block] = np.swapaxes(pairs, 1, 2) @ (weighted[..., first] * light[..., second])
+        sums[block] = np.swapaxes(splines, 1, 2) @ (weighted * values[block, :, None])
+    return products, sums
+
+
+def _summed(sums: Array32) -> Array:
     """Right-hand side by knot, from that of every interval."""
-    intervals = len(parts)
-    parts = parts.reshape(intervals, SPLINES, functions)
+    intervals, _, functions = sums.shape
     total = np.zeros((intervals + SPLINES - 1, functions))
     for k in range(SPLINES):
-        total[k : k + intervals] += parts[:, k]
+        total[k : k + intervals] += sums[:, k]
     return total
 
 
-def _banded(parts: Array, functions: int) -> Array:
+def _banded(products: Array32, functions: int) -> Array:
     """Blocks ``band[d, j]`` that couple knot j + d with knot j, from those of every interval."""
-    intervals = len(parts)
-    parts = parts.reshape(intervals, SPLINES, functions, SPLINES, functions)
+    intervals = len(products)
+    first, second = np.triu_indices(functions)
+    pair = np.empty((functions, functions), int)
+    pair[first, second] = pair[second, first] = np.arange(len(first))
     band = np.zeros((SPLINES, intervals + SPLINES - 1, functions, functions))
-    for j in range(SPLINES):
-        for d in range(SPLINES - j):
-            band[d, j : j + intervals] += parts[:, j + d, :, j, :]
+    for number, (low, high) in enumerate(zip(*_PAIRS, strict=True)):
+        band[high - low, low : low + intervals] += products[:, number][:, pair]
     return band
 
 
@@ -230,7 +246,7 @@ def _lapack(band: Array) -> Array:
     return lower.reshape(reach * functions, -1)
 
 
-def selected_inverse(band: Array) -> Array:
+def selected_inverse(band: Array) -> Array32:
     """Blocks of the inverse of a banded matrix that lie within its band.
 
     The knots are taken four by four, which makes the matrix block-tridiagonal; its inverse is
@@ -303,16 +319,15 @@ def _tridiagonal(band: Array) -> tuple[Array, Array]:
     return diagonal.reshape(groups, size, size), below.reshape(groups, size, size)[:-1]
 
 
-def _interval_blocks(inverse: Array, beside: Array, knots: int, functions: int) -> Array:
+def _interval_blocks(inverse: Array, beside: Array, knots: int, functions: int) -> Array32:
     """Cut the block of every interval of four knots out of the inverse's band."""
     groups, size = inverse.shape[:2]
-    full = np.zeros((groups, 2 * size, 2 * size))
-    full[:, :size, :size] = inverse
-    full[:-1, size:, :size] = beside
-    full[:-1, :size, size:] = np.swapaxes(beside, 1, 2)
-    full[:-1, size:, size:] = inverse[1:]
-    result = np.empty((SPLINES, groups, size, size))
+    blocks = np.zeros((groups, SPLINES, size, size), np.float32)
     for j in range(SPLINES):
-        start = j * functions
-        result[j] = full[:, start : start + size, start : start + size]
-    return np.swapaxes(result, 0, 1).reshape(-1, size, size)[: knots - SPLINES + 1]
+        start, block = j * functions, blocks[:, j]
+        own = size - start
+        block[:, :own, :own] = inverse[:, start:, start:]
+        block[:-1, own:, :own] = beside[:, :start, start:]
+        block[:-1, :own, own:] = np.swapaxes(beside[:, :start, start:], 1, 2)
+        block[:-1, own:, own:] = inverse[1:, :start, :start]
+    return blocks.reshape(-1, size, size)[: knots - SPLINES + 1]
