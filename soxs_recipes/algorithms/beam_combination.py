@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy.ndimage import uniform_filter1d
 
 from soxs_recipes.algorithms.extraction import OrderSpectrum
 from soxs_recipes.algorithms.quality import has
+from soxs_recipes.algorithms.shared_noise import SharedBeams, SharedByOrder
 
 Array = NDArray[np.float64]
 
@@ -30,10 +31,13 @@ class BeamSpectra:
         By order number.
     exptime_s : float
         Time in which its electrons came.
+    shared : mapping of int to SharedNoise
+        By order, what of its noise other beams share.
     """
 
     orders: Mapping[int, OrderSpectrum]
     exptime_s: float
+    shared: SharedByOrder = field(default_factory=dict)
 
 
 def combine_beams(beams: Sequence[BeamSpectra]) -> tuple[dict[int, OrderSpectrum], Array]:
@@ -62,7 +66,11 @@ def combine_beams(beams: Sequence[BeamSpectra]) -> tuple[dict[int, OrderSpectrum
         for beam in beams
     ]
     levels = _levels(scaled)
-    orders = {order: _combined([one[order] for one in scaled], levels) for order in beams[0].orders}
+    shared = [beam.shared for beam in beams]
+    orders = {
+        order: _combined([one[order] for one in scaled], levels, SharedBeams.of(shared, order))
+        for order in beams[0].orders
+    }
     return orders, levels
 
 
@@ -94,7 +102,7 @@ def _usable(spectrum: OrderSpectrum) -> NDArray[np.bool_]:
     return np.isfinite(spectrum.flux) & (spectrum.variance > 0) & ~has(spectrum.quality)
 
 
-def _combined(beams: Sequence[OrderSpectrum], levels: Array) -> OrderSpectrum:
+def _combined(beams: Sequence[OrderSpectrum], levels: Array, shared: SharedBeams) -> OrderSpectrum:
     good = np.array([_usable(beam) for beam in beams])
     finite = np.array([np.isfinite(beam.flux) & (beam.variance > 0) for beam in beams])
     used = np.where(good.any(axis=0), good, finite)
@@ -106,14 +114,19 @@ def _combined(beams: Sequence[OrderSpectrum], levels: Array) -> OrderSpectrum:
         values = np.array([getattr(beam, name) for beam in beams])
         return np.sum(np.where(weights > 0, values, 0.0) * weights, axis=0)
 
+    def noise(name: str) -> Array:
+        terms = np.array([getattr(beam, name) for beam in beams])
+        terms = np.where(scale > 0, terms, 0.0) * scale**2
+        return terms.sum(axis=0) + shared.added(terms)
+
     bits = np.where(shares > 0, np.array([beam.quality for beam in beams]), np.uint16(0))
     none = ~used.any(axis=0)
     every = np.bitwise_or.reduce([beam.quality for beam in beams])
     return OrderSpectrum(
         np.where(none, np.nan, total("flux", scale)),
-        np.where(none, np.nan, total("variance", scale**2)),
+        np.where(none, np.nan, noise("variance")),
         np.where(none, np.nan, total("boxcar", scale)),
-        np.where(none, np.nan, total("boxcar_variance", scale**2)),
+        np.where(none, np.nan, noise("boxcar_variance")),
         total("sky", shares),
         total("sky_variance", scale**2),
         total("background", shares),

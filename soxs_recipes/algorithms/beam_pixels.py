@@ -23,6 +23,22 @@ _SKY_SHARE = 0.35
 
 
 @dataclass(frozen=True)
+class MasterNoise:
+    """Noise of the master calibrations in a pixel, the same for all exposures that used them.
+
+    Attributes
+    ----------
+    zero_e : float
+        Of the master bias or dark, electrons.
+    response : float
+        Of the pixel response, relative.
+    """
+
+    zero_e: float = 0.0
+    response: float = 0.0
+
+
+@dataclass(frozen=True)
 class Beam:
     """An image of the object in a sky-subtracted frame.
 
@@ -34,11 +50,14 @@ class Beam:
         Where the header says the object is; NaN if unknown.
     exptime_s : float
         Time in which its electrons came.
+    masters : MasterNoise
+        What of its noise other exposures share.
     """
 
     sign: int
     slit_arcsec: float
     exptime_s: float
+    masters: MasterNoise = MasterNoise()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.beam_combination import BeamSpectra, combine_beams
-from soxs_recipes.algorithms.beam_pixels import Beam, Exposure, OrderPixels, exposure_pixels
+from soxs_recipes.algorithms.beam_pixels import (
+    Beam,
+    Exposure,
+    MasterNoise,
+    OrderPixels,
+    exposure_pixels,
+)
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.extraction import (
     ExtractionSettings,
@@ -43,6 +49,7 @@ from soxs_recipes.algorithms.object_surroundings import (
 from soxs_recipes.algorithms.object_trace import CurveFit, Trace, constant_trace
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.algorithms.quality import Quality
+from soxs_recipes.algorithms.shared_noise import SharedNoise, shared_noise
 from soxs_recipes.algorithms.slit_scene import SlitScene, slit_profiles
 
 Array = NDArray[np.float64]
@@ -284,7 +291,7 @@ def _beam(
         whole = with_values(fit.pixels, view.pixels[exposure])
         fits = separate_orders(whole, sign, fit.model, scene, settings.extraction)
     orders, share = _extract(fits, fit.model, settings)
-    spectra = BeamSpectra(orders, beam.exptime_s)
+    spectra = BeamSpectra(orders, beam.exptime_s, _shared(fits, fit.model, beam.masters))
     return BeamResult(fit.model, fit.centres, spectra, share, scene)
 
 
@@ -310,6 +317,18 @@ def _extract(
         orders[one.near.pixels.order] = extract_order(one, share, settings.extraction)
         shares.append(float(np.median(share)))
     return orders, float(np.median(shares))
+
+
+def _shared(
+    fits: Sequence[OrderFit], model: ObjectModel, masters: MasterNoise
+) -> dict[int, SharedNoise]:
+    """What of the noise of every order comes from master frames."""
+    pixels = [fit.near.pixels for fit in fits]
+    traces = [model.trace.at(one.order, one.wave_nm) for one in pixels]
+    return {
+        one.order: shared_noise(fit, *trace, masters)
+        for one, fit, trace in zip(pixels, fits, traces, strict=True)
+    }
 
 
 def _slit_share(model: ObjectModel, fit: OrderFit, limits_arcsec: tuple[float, float]) -> Array:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soxs_recipes.algorithms.beam_pixels import Beam, Exposure
+from soxs_recipes.algorithms.beam_pixels import Beam, Exposure, MasterNoise
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import UNUSABLE, has
@@ -15,6 +15,7 @@ from soxs_recipes.products.detector_frames import read_detector_frame
 from soxs_recipes.products.table_input import read_columns
 
 BEAMS, GEOMETRY = "BEAMS", "GEOMETRY"
+_BEAM, _MASTERS = ("SIGN", "SLIT", "EXPTIME"), ("ZERO_ERR", "FLAT_ERR")
 _RECIPES = "soxs_stare, soxs_nod or soxs_offset"
 
 
@@ -55,9 +56,12 @@ def read_exposure(path: Path, sky: Path | None, solution: DispersionSolution) ->
 
 
 def _beams(path: Path) -> tuple[Beam, ...]:
-    columns, _ = read_columns(path, BEAMS, ("SIGN", "SLIT", "EXPTIME"), _RECIPES)
-    rows = zip(columns["SIGN"], columns["SLIT"], columns["EXPTIME"], strict=True)
-    beams = tuple(Beam(int(np.sign(sign)), float(slit), float(time)) for sign, slit, time in rows)
+    columns, _ = read_columns(path, BEAMS, (*_BEAM, *_MASTERS), _RECIPES)
+    rows = zip(*(columns[name] for name in (*_BEAM, *_MASTERS)), strict=True)
+    beams = tuple(
+        Beam(int(np.sign(sign)), float(slit), float(time), MasterNoise(*map(float, masters)))
+        for sign, slit, time, *masters in rows
+    )
     if not any(beam.sign > 0 for beam in beams) or min(beam.exptime_s for beam in beams) <= 0:
         raise InputError(
             "The frame tells no image of the object",

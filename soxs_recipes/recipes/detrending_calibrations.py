@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from soxs_recipes.algorithms.beam_pixels import MasterNoise
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.linearity import Linearity
 from soxs_recipes.algorithms.quality import QualityArray
@@ -44,6 +47,15 @@ class Calibrations:
     linearity: Linearity | None = None
     gain: GainTable | None = None
     flat: DetectorFrame | None = None
+
+    def master_noise(self) -> MasterNoise:
+        """Noise of the masters in a typical pixel, which all frames of a run share."""
+        zero = self.bias or (self.dark and self.dark.frame)
+        usual = [
+            0.0 if plane is None else float(np.median(plane.error[plane.good()]))
+            for plane in (zero, self.flat)
+        ]
+        return MasterNoise(*usual)
 
 
 def read_calibrations(run: Run) -> Calibrations:

@@ -60,6 +60,8 @@ BEAMS_HDU = Hdu(
         Column("SIGN", "i2", "", "+1, or -1 where the object is negative"),
         Column("SLIT", "f8", "arcsec", "where the header has the target, NaN if it does not tell"),
         Column("EXPTIME", "f8", "s", "time in which its electrons came"),
+        Column("ZERO_ERR", "f8", "electron", "noise of the master bias or dark, part of ERRS"),
+        Column("FLAT_ERR", "f8", "", "relative noise of the master flat, part of ERRS"),
     ),
 )
 GEOMETRY_HDU = Hdu(

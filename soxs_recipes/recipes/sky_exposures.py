@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soxs_recipes.algorithms.beam_pixels import MasterNoise
 from soxs_recipes.algorithms.flat_field_stack import inside_orders
 from soxs_recipes.algorithms.flexure import Flexure
 from soxs_recipes.algorithms.frame import DetectorFrame
@@ -73,6 +75,11 @@ class Setup:
     expected: Flexure
     dark: np.ndarray | None = None
 
+    @cached_property
+    def masters(self) -> MasterNoise:
+        """Noise of the masters that all exposures share."""
+        return self.calibrations.master_noise()
+
 
 @dataclass(frozen=True)
 class SkyExposure:
@@ -98,6 +105,8 @@ class SkyExposure:
         Sign of each image of the object, and its slit position by the header.
     mjd_mid : float
         Middle of the exposure.
+    masters : MasterNoise
+        What of its noise other exposures share.
     """
 
     source: tuple[InputFrame, ...]
@@ -110,6 +119,7 @@ class SkyExposure:
     strips: tuple[SlitStrip, ...]
     beams: tuple[tuple[int, float], ...]
     mjd_mid: float
+    masters: MasterNoise
 
 
 @dataclass(frozen=True)
@@ -215,6 +225,7 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
         strips=strips_of(run, setup, flexure),
         beams=((1, target_slit_arcsec(frame)),),
         mjd_mid=float(frame.header.get(kw.MJD_OBS, np.nan)) + duration_s / 2 / 86400,
+        masters=setup.masters,
     )
 
 

@@ -137,8 +137,10 @@ def _residual_scatter(exposure: SkyExposure, model: SkyModel) -> tuple[float, fl
 
 
 def _beams(exposure: SkyExposure) -> np.ndarray:
-    rows = [(sign, slit, exposure.exptime_s) for sign, slit in exposure.beams]
-    return np.array(rows, [("SIGN", "i2"), ("SLIT", "f8"), ("EXPTIME", "f8")])
+    shared = exposure.exptime_s, exposure.masters.zero_e, exposure.masters.response
+    columns = [("SIGN", "i2")]
+    columns += [(name, "f8") for name in ("SLIT", "EXPTIME", "ZERO_ERR", "FLAT_ERR")]
+    return np.array([(*beam, *shared) for beam in exposure.beams], columns)
 
 
 def _geometry(flexure: Flexure) -> np.ndarray:

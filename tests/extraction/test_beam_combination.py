@@ -1,11 +1,14 @@
 """Beams combined: levels, weights, variances, bins that one of them lacks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from soxs_recipes.algorithms.beam_combination import BeamSpectra, combine_beams
 from soxs_recipes.algorithms.extraction import OrderSpectrum
 from soxs_recipes.algorithms.quality import Quality
+from soxs_recipes.algorithms.shared_noise import SharedNoise
 
 BINS = 400
 TRUTH = 200 + 100 * np.sin(np.arange(BINS) / 30)
@@ -77,3 +80,25 @@ def test_bins_without_data_in_one_beam_come_from_the_other():
     assert orders[12].variance[50] == pytest.approx(1, rel=0.2)
     assert orders[12].quality[100] == int(Quality.NO_DATA)
     assert orders[12].variance[200] == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(("apart_arcsec", "common"), [(0.0, 1.0), (5.0, 0.0)])
+def test_noise_of_masters_does_not_average_out(apart_arcsec, common):
+    """Exposures whose objects stand on the same pixels share the noise of master frames."""
+    rng, share = np.random.default_rng(6), 0.4
+    runs = []
+    for _ in range(300):
+        masters = [rng.normal(0, 20 * np.sqrt(share), BINS) for _ in range(2)]
+        beams = []
+        for number in range(2):
+            one = beam(rng, sigma=20 * np.sqrt(1 - share))
+            spectrum = one.orders[12]
+            flux = spectrum.flux + masters[0 if common else number]
+            spectrum = replace(spectrum, flux=flux, variance=np.full(BINS, 400.0))
+            place = np.full(BINS, number * apart_arcsec)
+            shared = SharedNoise(np.full(BINS, share), place, np.ones(BINS))
+            beams.append(BeamSpectra({12: spectrum}, 100.0, {12: shared}))
+        runs.append(combine_beams(beams)[0][12])
+    pull = np.array([(run.flux - TRUTH) / np.sqrt(run.variance) for run in runs])
+    assert pull.std() == pytest.approx(1, abs=0.02)
+    assert np.median(runs[0].variance) == pytest.approx(200 * (1 + share * common), rel=0.05)

@@ -95,7 +95,8 @@ def exposure(sky, header, folder):
         rng = np.random.default_rng(len(made) + 20)
         quality = np.zeros(whole.shape, "u2")
         flux = (rng.normal(whole, error) - alone).astype("f4")
-        beams = Table({"SIGN": np.ones(1, "i2"), "SLIT": [0.0], "EXPTIME": [600.0]})
+        noise = {"ZERO_ERR": [0.0], "FLAT_ERR": [0.0]}
+        beams = Table({"SIGN": np.ones(1, "i2"), "SLIT": [0.0], "EXPTIME": [600.0], **noise})
         geometry = Table({name: [0.0] for name in ("DX", "DY", "DX_ERR", "DY_ERR")})
         planes = {"FLUX": flux, "ERRS": error.astype("f4"), "QUAL": quality}
         content = {**planes, "BEAMS": beams, "GEOMETRY": geometry}
