@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -258,4 +258,4 @@ def _chance(matched: int, points: Array, catalogue: Array, settings: MatchSettin
     scales = max(2 * settings.scale_error * extent / reach, 1.0)
     density = len(catalogue) / np.prod(np.ptp(catalogue, axis=0) + 1.0)
     single = min(float(density * np.pi * reach**2), 1.0)
-    return float(shifts * angles * scales * binom.sf(matched - 1, len(points), single))
+    return float(shifts * angles * scales * bdtrc(matched - 1, len(points), single))

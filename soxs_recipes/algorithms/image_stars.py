@@ -37,6 +37,8 @@ _FWHM_RANGE_PX = (1.8, 25.0)
 # Stars that the profile is fitted to, their least signal over noise, and the square around them.
 _PROFILE_STARS, _PROFILE_SN, _PROFILE_HALF_FWHM = 30, 40.0, 3.0
 _DEFAULT_BETA = 3.5
+# The first search filters with less than the width of a star, so that blends fall apart.
+_SHARP = 0.7
 # Neighbours that spoil a star for the profile: within so many FWHM and of this share of its flux.
 _ISOLATION_FWHM, _ISOLATION_SHARE = 4.0, 0.05
 # A blend: a neighbour within so many FWHM that has this share of the flux.
@@ -48,8 +50,8 @@ _LEAST_BLEND_SN = 1.0
 # Stars so significantly longer than the profile are blends that were not taken apart.
 _ELONGATED = 5.0
 _LEAST_USABLE = 0.8
-_QUICK = PhotometrySettings(rounds=2, joint_errors=False)
-_FINAL = PhotometrySettings()
+_QUICK = PhotometrySettings(rounds=1, joint_errors=False)
+_FINAL, _LAST = PhotometrySettings(rounds=2), PhotometrySettings(rounds=1)
 _EXTENDED_SIGMA, _EXTENDED_SHARE = 5.0, 0.1
 _POOR_CHI2 = 5.0
 
@@ -150,7 +152,7 @@ def measure_stars(
     background = sky_of(flux, np.zeros_like(flux), noise, good)
     image = flux - background
     fwhm = _typical_fwhm(image, noise, hidden, saturated)
-    found = find_stars(image, noise, hidden, fwhm, kappa)
+    found = find_stars(image, noise, hidden, _SHARP * fwhm, kappa)
     profile, known = _profile(image, variance, good, saturated, found, fwhm)
     if not len(found):
         return _without_stars(profile, background, image, noise, good)
@@ -168,7 +170,7 @@ def measure_stars(
     real = believable(fit.stars, profile, _LEAST_BLEND_SN)
     if not real.all():
         left = fit.stars.chosen(real)
-        fit = fit_stars(image, noise, good, left.x, left.y, left.flux, profile, _FINAL)
+        fit = fit_stars(image, noise, good, left.x, left.y, left.flux, profile, _LAST)
     order = np.argsort(-fit.stars.flux)
     stars, elongated = fit.stars.chosen(order), fit.elongation.significance[order]
     residual = (image - fit.model).astype(np.float32)

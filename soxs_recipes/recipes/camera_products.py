@@ -331,8 +331,8 @@ def _target_limit(image: CameraImage, calibrated: Calibrated, number: int) -> Ta
     """Row of a target that was not seen: flux at its place, and the magnitude of the limit."""
     import numpy as np
 
-    from soxs_recipes.algorithms.image_stars import StarFlag
     from soxs_recipes.algorithms.aperture_photometry import forced_flux
+    from soxs_recipes.algorithms.image_stars import StarFlag
     from soxs_recipes.recipes.camera_calibration import pointing_of
 
     stars, plate, time = image.stars, calibrated.field.plate, image.exptime_s

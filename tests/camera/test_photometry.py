@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from soxs_recipes.algorithms.image_stars import StarFlag, measure_stars
 from soxs_recipes.algorithms.aperture_photometry import aperture_fluxes, forced_flux
+from soxs_recipes.algorithms.image_stars import StarFlag, measure_stars
 from soxs_recipes.algorithms.photometry import fit_stars
 from soxs_recipes.algorithms.point_spread import PointSpread
 
