@@ -96,7 +96,6 @@ def fit_sky(
     strips: Sequence[SlitStrip],
     settings: SkySettings,
     left_out: Mask | None = None,
-    known: Image | None = None,
 ) -> SkyModel:
     """Fit the sky of a frame.
 
@@ -110,14 +109,10 @@ def fit_sky(
         How.
     left_out : ndarray of bool, shape (ny, nx), optional
         Pixels that are not fitted although they are good; the model covers them.
-    known : ndarray, optional
-        Sky known from elsewhere, without error: the rest is fitted, and the model is the sum.
     """
     good = frame.good() if left_out is None else frame.good() & ~left_out
     base = _base_variance(frame, settings)
     flux = frame.flux
-    if known is not None:
-        flux, base = flux - known, base + np.float32(settings.photon_factor) * known
     planes = flux, base, frame.variance, good
     levels = [_level(strip, flux, good) for strip in strips]
     profiles = measure_profiles(strips, [above for _, above in levels])
@@ -138,8 +133,7 @@ def fit_sky(
 
     fitted = in_parallel(first, strips, [level for level, _ in levels])
     lit = measure_factors((_sky_alone(order, state) for order, state in fitted), _USUAL_ROUGHNESS)
-    model = _last(frame, _reshaped(fitted), lit, objects, settings)
-    return model if known is None else replace(model, flux=model.flux + known * model.covered)
+    return _last(frame, _reshaped(fitted), lit, objects, settings)
 
 
 def given_sky(

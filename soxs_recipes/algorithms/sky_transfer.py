@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from scipy.ndimage import percentile_filter, uniform_filter1d
 
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.sky_fit import SkySpectrum
+from soxs_recipes.algorithms.sky_model import SkyModel
 from soxs_recipes.algorithms.sky_objects import at_one_wavelength, medians
 from soxs_recipes.algorithms.slit_strips import SlitStrip
 
@@ -25,6 +27,9 @@ _LEAST_ERROR_SHARE = 0.02
 # What is less above the continuum is noise, which would pass for lines that have vanished. Lines
 # drift by no more than this, a priori.
 _LINE_SIGMA, _USUAL_DRIFT = 5.0, 0.1
+# Where skies of two exposures differ smoothly over so many pixels, the exposure itself is right;
+# beyond that they differ by this share of the sky, and by such an error of the flexure.
+_SMOOTH_PX, _DRIFT_LEFT, _REGISTRATION_PX = 301, 0.02, 0.03
 
 
 def weights_in_time(time: float, others: Sequence[float]) -> list[float]:
@@ -73,6 +78,61 @@ def transferred_sky(
         sky = sky * np.interp(strip.column, column, factor).astype(np.float32)
         result.reshape(-1)[strip.index[strip.inside]] = sky[strip.inside]
     return result
+
+
+def joined_sky(
+    model: SkyModel, strips: Sequence[SlitStrip], known: Image, variance: Image
+) -> SkyModel:
+    """Mean of the sky fitted in a frame and of that known from others, by inverse variance.
+
+    Exposures of the sky tell its level at every wavelength as well as the frame itself does, but
+    for what has drifted: where both differ smoothly along dispersion, in level or in slope along
+    the slit, the frame is right. In bright lines, whose drift is not known well enough, it is so
+    by its weight.
+
+    Parameters
+    ----------
+    model : SkyModel
+        Sky fitted in the frame.
+    strips : sequence of SlitStrip
+        Its orders.
+    known, variance : ndarray, shape (ny, nx)
+        Sky of other exposures, lines scaled to the frame, and its variance.
+    """
+    flux, left = model.flux.copy(), model.variance.copy()
+    for strip in strips:
+        area, own = strip.area, strip.take(model.variance)
+        sky = strip.take(known)
+        other = strip.take(variance) + _doubt(sky, area)
+        both = strip.inside & (own > 0) & (strip.take(variance) > 0)
+        apart = (strip.take(model.flux) - sky) / area
+        weight = both * area**2 / np.maximum(own + other, np.float32(1e-6))
+        drift = _smooth_difference(apart, strip.slit_arcsec, weight)
+        share = np.where(both, own / np.maximum(own + other, np.float32(1e-6)), 0)[strip.inside]
+        place = strip.index[strip.inside]
+        flux.reshape(-1)[place] -= share * ((apart - drift) * area)[strip.inside]
+        left.reshape(-1)[place] *= 1 - share
+    return replace(model, flux=flux, variance=left)
+
+
+def _doubt(sky: NDArray, area: NDArray) -> NDArray:
+    """Variance of a sky from elsewhere beyond its own: lines drift, and are not where they were."""
+    slope = np.gradient(sky / area, axis=0) * area
+    return (_DRIFT_LEFT * sky) ** 2 + (_REGISTRATION_PX * slope) ** 2
+
+
+def _smooth_difference(apart: NDArray, slit_arcsec: NDArray, weight: NDArray) -> NDArray:
+    """Level and slope along the slit of a difference, running means along dispersion."""
+
+    def mean(values: NDArray) -> NDArray:
+        sums = (weight * values).sum(axis=1, dtype=float)
+        return uniform_filter1d(sums, _SMOOTH_PX, mode="constant")[:, None]
+
+    total, first, second = (mean(slit_arcsec**power) for power in range(3))
+    level, tilted = mean(apart), mean(apart * slit_arcsec)
+    det = np.maximum(total * second - first**2, 1e-30)
+    slope = (total * tilted - first * level) / det
+    return (second * level - first * tilted) / det + slope * slit_arcsec
 
 
 def _line_factor(strip: SlitStrip, flux: NDArray, sky: NDArray, good: NDArray[np.bool_]) -> NDArray:

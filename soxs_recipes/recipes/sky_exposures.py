@@ -17,7 +17,7 @@ from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.row_levels import row_levels
 from soxs_recipes.algorithms.sky_fit import SkySettings, SkySpectrum
 from soxs_recipes.algorithms.sky_model import SkyModel, fit_sky, given_sky
-from soxs_recipes.algorithms.sky_transfer import transferred_sky, weights_in_time
+from soxs_recipes.algorithms.sky_transfer import joined_sky, transferred_sky, weights_in_time
 from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
 from soxs_recipes.errors import MissingInputError, SettingMismatchError
 from soxs_recipes.instrument import keywords as kw
@@ -317,9 +317,9 @@ def _settings(run: Run, exposure: SkyExposure, expected_arcsec: float) -> SkySet
 
 
 def sky_from_others(
-    run: Run, exposure: SkyExposure, others: Sequence[SkyBeside], fit_rest: bool
+    run: Run, exposure: SkyExposure, others: Sequence[SkyBeside], with_own: bool
 ) -> SkyModel:
-    """Sky of an exposure from that of others, interpolated in time, its lines scaled.
+    """Sky of an exposure from that of others, its lines scaled.
 
     Parameters
     ----------
@@ -329,24 +329,29 @@ def sky_from_others(
         Exposure on target.
     others : sequence of SkyBeside
         What was fitted in exposures of the sky.
-    fit_rest : bool
-        Whether what the others leave is fitted in the exposure.
+    with_own : bool
+        Whether the sky fitted in the exposure itself is averaged with theirs; else theirs is
+        interpolated in time.
     """
-    weights = weights_in_time(exposure.mjd_mid, [other.mjd_mid for other in others])
+    times = [other.mjd_mid for other in others]
+    weights = [1 / len(others)] * len(others)
+    if not with_own:
+        weights = weights_in_time(exposure.mjd_mid, times)
     scaled = [
         weight * exposure.exptime_s / other.exptime_s
         for weight, other in zip(weights, others, strict=True)
     ]
     spectra = [other.spectra for other in others]
     sky = transferred_sky(exposure.frame, exposure.strips, spectra, scaled)
-    settings = _settings(run, exposure, exposure.beams[0][1])
-    if fit_rest:
-        return fit_sky(exposure.frame, exposure.strips, settings, known=sky)
     variance = sum(
         np.float32(share**2) * other.variance
         for share, other in zip(scaled, others, strict=True)
         if share
     )
+    settings = _settings(run, exposure, exposure.beams[0][1])
+    if with_own:
+        own = fit_sky(exposure.frame, exposure.strips, settings)
+        return joined_sky(own, exposure.strips, sky, variance)
     return given_sky(exposure.frame, exposure.strips, settings, sky, variance)
 
 

@@ -44,7 +44,7 @@ SKY = Parameter(
     "offset-sky",
     "both",
     "Sky of the exposures beside the target, scaled to the lines (frames: the object may fill the "
-    "slit), fitted in the exposure itself (model), or the one and the rest fitted (both)",
+    "slit), fitted in the exposure itself (model), or the mean of the two (both)",
     choices=("both", "frames", "model"),
 )
 TARGET = Parameter(
@@ -60,12 +60,12 @@ DECLARATION = Declaration(
 Exposures of the target are told from those of the sky by the distance from the target's own
 position, never by the sign of an offset: from pointings that differ, else from offsets of which
 one is zero, else from the running sum of the moves. The tag OBJECT_OFFSET_SKY and --on-target
-overrule this. The sky of the exposures beside the target is fitted as by soxs_stare, interpolated
-in time, its lines scaled to those of the exposure on target, and subtracted; by default what is
-left is fitted together with the objects, which an object that fills the slit does not allow:
---offset-sky=frames leaves this out. With
---mode=map every exposure is a position of a map and keeps the
-sky fitted in it; the position is in the header.
+overrule this. The sky of the exposures beside the target is fitted as by soxs_stare, and its lines
+are scaled to those of the exposure on target. By default the mean of it and of the sky fitted
+together with the objects is subtracted, each wavelength weighted by its error. An object that fills
+the slit leaves no sky to fit: with --offset-sky=frames that of the others, interpolated in time, is
+taken alone; its level is then as good as the zero levels of the exposures. With --mode=map every
+exposure is a position of a map and keeps the sky fitted in it; the position is in the header.
 """,
     arms=("VIS", "NIR"),
     inputs=(*EXPOSURES.values(), SKY_EXPOSURES, MAP, *SKY_CALIBRATIONS),
@@ -200,8 +200,8 @@ def _reduced(
 
     exposure = prepare(run, setup, frame)
     if beside:
-        fit_rest = run.settings.offset_sky == "both"
-        model = sky_from_others(run, exposure, beside, fit_rest)
+        with_own = run.settings.offset_sky == "both"
+        model = sky_from_others(run, exposure, beside, with_own)
     else:
         model = fitted_sky(run, exposure)
     cards = _position(frame) if run.settings.mode == "map" else {}

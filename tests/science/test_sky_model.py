@@ -129,15 +129,3 @@ def test_illumination_of_the_slit_is_found(scene, strips, optics):
     assert rough(expected).std() > 0.005
     assert difference.std() < 0.45 * rough(expected).std()
     assert mad_sd(difference / factors.error[inside]) < 2
-
-
-def test_residual_of_a_known_sky_is_fitted(scene, strips):
-    truth = scene("NIR", "AT2026ABC", 300.0)
-    frame = truth.noisy(10)
-    known = np.where(truth.sky_e > 0, 0.9 * truth.sky_e + 3.0, 0).astype("f4")
-    with_known = fit_sky(frame, strips["NIR"], settings("NIR"), known=known)
-    core, between, _ = parts(with_known, truth)
-    for part in (core, between):
-        departure = ((with_known.flux - truth.sky_e) / truth.sigma)[part]
-        assert abs(departure.mean()) < 0.05
-        assert mad_sd(departure) < 0.4

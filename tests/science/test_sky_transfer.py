@@ -1,10 +1,13 @@
 """Sky of one exposure from another: lines that have drifted, an object that fills the slit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from soxs_recipes.algorithms.robust import mad_sd
 from soxs_recipes.algorithms.sky_model import fit_sky, given_sky
-from soxs_recipes.algorithms.sky_transfer import transferred_sky, weights_in_time
+from soxs_recipes.algorithms.sky_transfer import joined_sky, transferred_sky, weights_in_time
 from tests.science.test_sky_model import settings
 
 
@@ -52,3 +55,21 @@ def test_a_sky_fainter_than_its_noise_is_kept(scene, strips):
         place = strip.index[strip.inside]
         light = truth.sky_e.ravel()[place].mean()
         assert found.ravel()[place].mean() == pytest.approx(light, rel=0.02, abs=0.03)
+
+
+def test_two_exposures_tell_the_sky_better_than_one(scene, strips):
+    """The sky beside has drifted by some per cent, lines more than continuum."""
+    truth, beside = scene("NIR", "AT2026ABC", 300.0), scene("NIR", "BLANK-SKY", 300.0)
+    one, other = truth.noisy(3), beside.noisy(4)
+    bright = beside.sky_e > 30
+    other = replace(other, flux=other.flux * np.where(bright, np.float32(0.95), np.float32(0.98)))
+    own = fit_sky(one, strips["NIR"], settings("NIR"))
+    away = fit_sky(other, strips["NIR"], settings("NIR", expected_arcsec=np.nan))
+    known = transferred_sky(one, strips["NIR"], [away.spectra], [1.0])
+    both = joined_sky(own, strips["NIR"], known, away.variance)
+    near = own.covered & (truth.object_e > 1)
+    for pixels, gain in ((near & ~bright, 0.75), (near & bright, 0.82)):
+        before, after = ((model.flux - truth.sky_e)[pixels] for model in (own, both))
+        assert mad_sd(after) < gain * mad_sd(before)
+        pull = mad_sd(after / np.sqrt(both.variance[pixels]))
+        assert pull == pytest.approx(1, abs=0.08)
