@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 
 from soxs_recipes.algorithms.astrometry_fit import Plate, PlateFit, corrected_plate, fit_plate
 from soxs_recipes.algorithms.astrometry_match import MatchSettings, match_field
-from soxs_recipes.algorithms.image_stars import UNFIT, StarFlag
 from soxs_recipes.algorithms.photometry import StarFluxes
+from soxs_recipes.algorithms.star_flags import UNFIT, StarFlag
 from soxs_recipes.algorithms.tangent_plane import to_plane
 
 Array = NDArray[np.float64]

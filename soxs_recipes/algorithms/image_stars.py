@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntFlag
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from soxs_recipes.algorithms.star_detection import (
     smooth_background,
     star_width,
 )
+from soxs_recipes.algorithms.star_flags import StarFlag
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -54,29 +54,6 @@ _QUICK = PhotometrySettings(rounds=1, joint_errors=False)
 _FINAL, _LAST = PhotometrySettings(rounds=2), PhotometrySettings(rounds=1)
 _EXTENDED_SIGMA, _EXTENDED_SHARE = 5.0, 0.1
 _POOR_CHI2 = 5.0
-
-
-class StarFlag(IntFlag):
-    """What speaks against the measurement of a star."""
-
-    BLEND = 1
-    SATURATED = 2
-    BAD_PIXELS = 4
-    EDGE = 8
-    EXTENDED = 16
-    POOR_FIT = 32
-    NOT_SEEN = 64
-
-
-UNFIT = (
-    StarFlag.SATURATED
-    | StarFlag.BAD_PIXELS
-    | StarFlag.EDGE
-    | StarFlag.EXTENDED
-    | StarFlag.POOR_FIT
-    | StarFlag.NOT_SEEN
-)
-"""Flags of stars that neither positions nor zero points rest on; blends are taken apart."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from soxs_recipes.algorithms.image_stars import StarFlag
+from soxs_recipes.algorithms.star_flags import StarFlag
 from soxs_recipes.errors import UnreadableFrameError
 from soxs_recipes.products.fits_input import open_fits
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soxs_recipes.algorithms.image_stars import StarFlag
+from soxs_recipes.algorithms.star_flags import StarFlag
 from soxs_recipes.products.detector_frames import FLUX, read_detector_frame
 from soxs_recipes.products.fits_input import open_fits
 from soxs_recipes.products.phot_tables import UNCALIBRATED, PhotTable, read_phot_table

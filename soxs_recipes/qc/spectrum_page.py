@@ -45,29 +45,36 @@ _WANTED_SNR, _MOST_ELEMENTS = 8.0, 4
 _SIGNIFICANT, _TALLEST = 3.0, 2.5
 
 
-def draw_spectrum_page(product: Path, picture: Path) -> None:
+def draw_spectrum_page(product: Path, *pictures: Path) -> None:
     """Draw the page of a SCI_SLIT_FLUX product.
 
     Parameters
     ----------
     product : Path
         The product; nothing else is needed.
-    picture : Path
-        File to write, of the kind its suffix names (.png, .pdf).
+    pictures : Path
+        Files to write, of the kinds their suffixes name (.png, .pdf).
 
     Raises
     ------
     ProductError
-        If it cannot be written.
+        If one cannot be written.
     """
+    page = spectrum_figure(read_sdp(product))
+    for picture in pictures:
+        save_page(page, picture)
+
+
+def save_page(page: Figure, picture: Path) -> None:
+    """Write a page; later pictures of it have the layout of the first."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    page = spectrum_figure(read_sdp(product))
     FigureCanvasAgg(page)
     # Without dates and names of programs the same product gives the same picture.
     blank = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
     with explained_write(picture):
         page.savefig(picture, dpi=DOTS_PER_INCH, metadata=blank.get(picture.suffix))
+    page.set_layout_engine("none")
 
 
 def spectrum_figure(table: QTable) -> Figure:

@@ -13,8 +13,8 @@ from soxs_recipes.acq import camera
 from soxs_recipes.algorithms.astrometry import FieldSolution, solve_field
 from soxs_recipes.algorithms.astrometry_fit import Plate, nominal_plate
 from soxs_recipes.algorithms.astrometry_match import MatchSettings
-from soxs_recipes.algorithms.image_stars import UNFIT, StarFlag
 from soxs_recipes.algorithms.passbands import ColourTerm, Passband, colour_term
+from soxs_recipes.algorithms.star_flags import UNFIT, StarFlag
 from soxs_recipes.algorithms.zero_point import ZeroPoint, zero_point
 from soxs_recipes.errors import HeaderError
 from soxs_recipes.instrument import keywords as kw

@@ -174,7 +174,7 @@ def image_quality(image: CameraImage, calibrated: Calibrated) -> dict[str, Value
     """Quality-control parameters of an image."""
     import numpy as np
 
-    from soxs_recipes.algorithms.image_stars import StarFlag
+    from soxs_recipes.algorithms.star_flags import StarFlag
     from soxs_recipes.algorithms.tangent_plane import to_plane
 
     stars, field, zero = image.stars, calibrated.field, calibrated.zero
@@ -332,7 +332,7 @@ def _target_limit(image: CameraImage, calibrated: Calibrated, number: int) -> Ta
     import numpy as np
 
     from soxs_recipes.algorithms.aperture_photometry import forced_flux
-    from soxs_recipes.algorithms.image_stars import StarFlag
+    from soxs_recipes.algorithms.star_flags import StarFlag
     from soxs_recipes.recipes.camera_calibration import pointing_of
 
     stars, plate, time = image.stars, calibrated.field.plate, image.exptime_s

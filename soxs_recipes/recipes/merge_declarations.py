@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soxs_recipes.products.phase3_columns import COLUMNS, ERG, EXTENSION
 from soxs_recipes.recipes.base import Result, drawn
@@ -20,6 +21,9 @@ from soxs_recipes.recipes.declarations import (
 from soxs_recipes.recipes.roles import role_inputs
 from soxs_recipes.recipes.slit_frames import DISP_TAB_2D
 from soxs_recipes.recipes.statics import EXTINCTION_TAB, FILTER_TAB
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NO_MAGNITUDE = 99.0
 
@@ -127,10 +131,15 @@ def side_results(tag: str, ascii_copy: bool, page: bool) -> list[Result]:
 
         write_ascii(finished[tag][0], path)
 
-    def pictured(finished: Mapping[str, Sequence[Path]], path: Path) -> None:
-        from soxs_recipes.qc.spectrum_page import draw_spectrum_page
+    pages: dict[str, Figure] = {}
 
-        draw_spectrum_page(finished[tag][0], path)
+    def pictured(finished: Mapping[str, Sequence[Path]], path: Path) -> None:
+        from soxs_recipes.products.sdp_reader import read_sdp
+        from soxs_recipes.qc.spectrum_page import save_page, spectrum_figure
+
+        if tag not in pages:
+            pages[tag] = spectrum_figure(read_sdp(finished[tag][0]))
+        save_page(pages[tag], path)
 
     wanted = [(ASCII, written)] if ascii_copy else []
     if page:

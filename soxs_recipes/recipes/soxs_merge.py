@@ -96,7 +96,6 @@ class SoxsMerge(SoxsRecipe):
 
     def process(self, run: Run) -> list[Result]:
         """Calibrate the orders, tie the arms, set the scale, combine, describe."""
-        from soxs_recipes.recipes.merge_images import image_results
         from soxs_recipes.recipes.merge_inputs import read_arms
         from soxs_recipes.recipes.merging import Merging
 
@@ -108,5 +107,7 @@ class SoxsMerge(SoxsRecipe):
             results.append(merged)
             tag = merged.tag(run)
         if run.settings.rectified:
+            from soxs_recipes.recipes.merge_images import image_results
+
             results += image_results(run, merging)
         return [*results, *side_results(tag, run.settings.ascii, run.settings.plots)]

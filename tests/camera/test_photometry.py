@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from soxs_recipes.algorithms.aperture_photometry import aperture_fluxes, forced_flux
-from soxs_recipes.algorithms.image_stars import StarFlag, measure_stars
+from soxs_recipes.algorithms.image_stars import measure_stars
 from soxs_recipes.algorithms.photometry import fit_stars
 from soxs_recipes.algorithms.point_spread import PointSpread
+from soxs_recipes.algorithms.star_flags import StarFlag
 
 PROFILE = PointSpread(4.5, 3.5)
 SKY = 60.0

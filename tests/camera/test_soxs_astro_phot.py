@@ -5,8 +5,8 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from soxs_recipes.algorithms.image_stars import StarFlag
 from soxs_recipes.algorithms.point_spread import PointSpread
+from soxs_recipes.algorithms.star_flags import StarFlag
 from soxs_recipes.errors import HeaderError, MissingInputError, SettingMismatchError
 from soxs_recipes.products.star_catalogues import CatalogueFieldError, TruncatedCatalogueError
 from soxs_recipes.recipes import SoxsAstroPhot

@@ -19,7 +19,7 @@ from merge_scene import (
 )
 
 from soxs_recipes.algorithms.air_vacuum import air_to_vacuum
-from soxs_recipes.algorithms.image_stars import StarFlag
+from soxs_recipes.algorithms.star_flags import StarFlag
 from soxs_recipes.cpl_bridge import cpl
 from soxs_recipes.cpl_bridge.runner import cli
 from soxs_recipes.errors import (

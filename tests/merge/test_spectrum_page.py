@@ -23,8 +23,7 @@ def corrected_product(tmp_path, transmission):
 
 
 def test_page_is_a_picture_and_a_document(product, tmp_path):
-    draw_spectrum_page(product, tmp_path / "page.png")
-    draw_spectrum_page(product, tmp_path / "page.pdf")
+    draw_spectrum_page(product, tmp_path / "page.png", tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
     picture = image.imread(tmp_path / "page.png")
     assert picture.shape[:2] == (1080, 1920)
