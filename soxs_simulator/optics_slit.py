@@ -95,6 +95,16 @@ def moffat_through_slit(
     return profile / fraction, float(fraction)
 
 
+def moffat_strip(fwhm_arcsec: float) -> Array:
+    """Moffat disc summed across an endlessly wide slit, on `SLIT_GRID` and of unit sum.
+
+    By it, light that is even across the slit is blurred along it.
+    """
+    alpha = fwhm_arcsec / (2 * np.sqrt(2 ** (1 / MOFFAT_BETA) - 1))
+    strip = (1 + (SLIT_GRID / alpha) ** 2) ** (0.5 - MOFFAT_BETA)
+    return strip / strip.sum()
+
+
 def slit_fraction(fwhm_arcsec: Array, width_arcsec: float, offset_arcsec: Array) -> Array:
     """Share of a Moffat disc that passes an endless slit, for arrays of FWHM and offset."""
     alpha = np.asarray(fwhm_arcsec) / (2 * np.sqrt(2 ** (1 / MOFFAT_BETA) - 1))

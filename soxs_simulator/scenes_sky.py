@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.signal import fftconvolve
 
 from .atmosphere_refraction import slit_offsets
 from .atmosphere_sky import sky_table
@@ -17,9 +17,9 @@ from .optics_lsf import order_kernels
 from .optics_render import Light, RenderPlan
 from .optics_slit import (
     SLIT_GRID,
-    SLIT_STEP_ARCSEC,
     blurred,
     moffat_aperture,
+    moffat_strip,
     moffat_through_slit,
     seeing_fwhm,
     slit_fraction,
@@ -146,8 +146,12 @@ def _extended(
     }
     place = SLIT_GRID - request.nod_arcsec - source.slit_arcsec
     profile = np.exp(-np.abs(place) / source.scale_arcsec)
-    profile = gaussian_filter1d(profile, request.seeing_arcsec / 2.3548 / SLIT_STEP_ARCSEC)
-    return Light(spectrum, dict.fromkeys(spectrum, blurred(profile, scene.optics)))
+    profiles = {}
+    for number, order in geometry.orders.items():
+        fwhm = float(seeing_fwhm(request.seeing_arcsec, np.median(order.pixel_nm())))
+        seen = fftconvolve(profile, moffat_strip(fwhm), mode="same")
+        profiles[number] = blurred(seen, scene.optics)
+    return Light(spectrum, profiles)
 
 
 def _sky(scene: ArmScene, request: SceneRequest, geometry: ArmGeometry) -> Light:

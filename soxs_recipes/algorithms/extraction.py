@@ -123,6 +123,9 @@ class LightBeside:
     ----------
     light : ndarray
         Electrons in the pixels.
+    spectra : tuple of ndarray
+        Spectrum of each source beside the object at the pixels; the last two are even light along
+        the slit, and its slope.
     cost : ndarray, shape (bins,)
         Variance of the object's spectrum over what it would be if the light were known.
     sums_cost : float
@@ -130,6 +133,7 @@ class LightBeside:
     """
 
     light: NDArray
+    spectra: tuple[NDArray, ...]
     cost: Array
     sums_cost: float
 

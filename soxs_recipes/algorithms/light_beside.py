@@ -73,8 +73,9 @@ def separate(
     lengths = [np.full(near.pixels.count + 2, _SHORTEST) for _ in terms[:-2]]
     for turn in range(_ROUNDS):
         fit = _joint_fit(near, planes, np.where(keep, 1 / variance, 0.0), lengths)
-        light = fit.light()
-        model = light.sum(axis=0)
+        levels = fit.levels()
+        light = [plane * level for plane, level in zip(planes, levels, strict=True)]
+        model = sum(light)
         variance = near.variance + photon_factor * np.maximum(model, 0)
         keep = near.usable & ~outliers(near, model, variance, kappa)
         if turn < _ROUNDS - 1:
@@ -82,7 +83,8 @@ def separate(
     beside = model - light[0]
     clean = replace(near, value=near.value - beside)
     own = clean.fit(variance, keep, errors=True)
-    return OrderFit(clean, own, variance, keep, LightBeside(beside, *fit.costs(own, lengths)))
+    costs = fit.costs(own, lengths)
+    return OrderFit(clean, own, variance, keep, LightBeside(beside, tuple(levels[1:]), *costs))
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,6 @@ class _Joint:
     """
 
     near: ObjectPixels
-    planes: list[NDArray]
     normal: Array
     matrix: Array
     coef: Array
@@ -103,11 +104,10 @@ class _Joint:
         """Number of sources."""
         return self.coef.shape[1]
 
-    def light(self) -> NDArray:
-        """Electrons of each source in the pixels."""
+    def levels(self) -> list[NDArray]:
+        """Spectrum of each source at the pixels."""
         design, shape = self.near.design, self.near.x.shape
-        levels = [design.at(self.coef[:, k]).reshape(shape) for k in range(self.number)]
-        return np.stack(levels) * np.stack(self.planes)
+        return [design.at(self.coef[:, k]).reshape(shape) for k in range(self.number)]
 
     def length(self, k: int) -> Array:
         """Bins over which a source is smooth: fewer the brighter it is, and where it has lines."""
@@ -175,7 +175,7 @@ def _joint_fit(
     for k, band in enumerate(penalties):
         _insert(matrix, band, (k, k), number)
     coef = solveh_banded(matrix, right.ravel(), lower=True, check_finite=False)
-    return _Joint(near, planes, normal, matrix, coef.reshape(size, number))
+    return _Joint(near, normal, matrix, coef.reshape(size, number))
 
 
 def _insert(matrix: Array, band: Array, pair: tuple[int, int], number: int) -> None:

@@ -43,6 +43,7 @@ from soxs_recipes.algorithms.object_surroundings import (
     scene_model,
     separate_orders,
     survey,
+    with_blends,
     with_values,
     without_beside,
 )
@@ -76,6 +77,8 @@ class ObjectSettings:
         Highest degree of the trace in the logarithm of wavelength.
     guide : Trace or None
         Trace of another object, whose shape is used where this one is too faint for its own.
+    slit_width_arcsec : float
+        Width of the slit.
     background : str
         Whether light of neighbours and of a galaxy under the object is fitted with it: auto where
         there is some, yes or no.
@@ -87,6 +90,7 @@ class ObjectSettings:
     detection_sigma: float = 5.0
     trace_degree: int = 4
     guide: Trace | None = None
+    slit_width_arcsec: float = 1.0
     background: str = "auto"
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
 
@@ -210,6 +214,7 @@ def look(exposures: Iterable[Exposure], settings: ObjectSettings) -> SlitView:
     ]
     profile = stacked_profile(views, settings.limits_arcsec)
     objects = find_objects(profile, settings.detection_sigma)
+    objects = with_blends(profile, objects, settings.slit_width_arcsec)
     return SlitView(solutions[0], beams, pixels, profile, objects)
 
 
@@ -252,7 +257,8 @@ def _scenes(view: SlitView, found: SlitObject, settings: ObjectSettings) -> list
         return None
     others = [one.offset_arcsec - found.offset_arcsec for one in view.objects if one != found]
     forced = settings.background == "yes"
-    if not forced and not is_suspicious(view.profile, found, others):
+    width = settings.slit_width_arcsec
+    if not forced and not is_suspicious(view.profile, found, width, others):
         return None
     limits = settings.limits_arcsec
     beams = [
@@ -262,7 +268,7 @@ def _scenes(view: SlitView, found: SlitObject, settings: ObjectSettings) -> list
         )
         for k, beam in view.beams
     ]
-    return survey(beams, found.fwhm_arcsec, view.range_nm, others, forced)
+    return survey(beams, found.fwhm_arcsec, view.range_nm, width, others, forced)
 
 
 def _beam(

@@ -17,7 +17,6 @@ from soxs_recipes.algorithms.extraction import (
 )
 from soxs_recipes.algorithms.light_beside import separate
 from soxs_recipes.algorithms.object_model import ObjectModel
-from soxs_recipes.algorithms.object_profile import moffat
 from soxs_recipes.algorithms.object_search import SlitObject, StackedProfile
 from soxs_recipes.algorithms.slit_scene import (
     SLOPE_ARCSEC,
@@ -32,6 +31,9 @@ Array = NDArray[np.float64]
 _REACH_FWHM = 6.0
 # Evidence a galaxy must bring, and the least light beside the object that matters, in its own.
 _LEAST_GAIN, _LEAST_LIGHT = 40.0, 0.01
+# Objects are sought in the wings of one that is as bright as this, at these distances.
+_BLEND_SNR, _BLEND_FWHM = 25.0, (1.2, 4.0)
+_NARROW_NM = (900.0, 1100.0)
 
 
 @dataclass(frozen=True)
@@ -50,22 +52,74 @@ class BeamLight:
     centre_arcsec: float
 
 
+def with_blends(
+    profile: StackedProfile, objects: Sequence[SlitObject], slit_width_arcsec: float
+) -> list[SlitObject]:
+    """Objects and those that hide in the wings of the brightest, on one side of it.
+
+    One is told from a galaxy, which is wider, by the better description of the light.
+    """
+    known = list(objects)
+    if not known or known[0].snr < _BLEND_SNR:
+        return known
+    first = known[0]
+    place = _one_sided(profile, first)
+    apart = [one.offset_arcsec - first.offset_arcsec for one in known[1:]]
+    if place is None or any(abs(place - one) < first.fwhm_arcsec for one in apart):
+        return known
+    light, guess = _all_light(profile), (first.offset_arcsec, first.fwhm_arcsec)
+    how = (_NARROW_NM, slit_width_arcsec)
+    plain, galaxy = (describe_slit(light, *guess, *how, apart, one) for one in (False, True))
+    blend = describe_slit(light, *guess, *how, [*apart, place])
+    gain = plain.misfit - blend.misfit
+    share = blend.levels[-1] / max(blend.levels[0], 1e-30)
+    wider = blend.misfit - galaxy.misfit > _LEAST_GAIN
+    if wider or gain < _LEAST_GAIN or share < _LEAST_LIGHT:
+        return known
+    offset = first.offset_arcsec + blend.neighbours_arcsec[-1]
+    found = SlitObject(offset, blend.levels[-1], float(np.sqrt(gain)), first.fwhm_arcsec)
+    return sorted([*known, found], key=lambda one: -one.flux)
+
+
 def is_suspicious(
-    profile: StackedProfile, found: SlitObject, neighbours_arcsec: Sequence[float]
+    profile: StackedProfile,
+    found: SlitObject,
+    slit_width_arcsec: float,
+    neighbours_arcsec: Sequence[float],
 ) -> bool:
     """Whether the light of all beams together is more than a star, as far as that can be told."""
+    beam = BeamLight(_all_light(profile), found.offset_arcsec)
+    how = (found.fwhm_arcsec, _NARROW_NM, slit_width_arcsec, neighbours_arcsec)
+    return survey([beam], *how) is not None
+
+
+def _all_light(profile: StackedProfile) -> SlitProfiles:
     known = np.isfinite(profile.flux)
     light = np.where(known, profile.flux, 0.0)[None]
     error = np.where(known, profile.error, np.inf)[None]
-    one = SlitProfiles(np.ones(1), profile.offset_arcsec[None], light, error)
-    beam = BeamLight(one, found.offset_arcsec)
-    return survey([beam], found.fwhm_arcsec, (0.9, 1.1), neighbours_arcsec) is not None
+    middle = np.array([float(np.mean(_NARROW_NM))])
+    return SlitProfiles(middle, profile.offset_arcsec[None], light, error, 0 * light)
+
+
+def _one_sided(profile: StackedProfile, found: SlitObject) -> float | None:
+    """Distance of the highest light that has no counterpart on the other side of an object."""
+    distance = profile.offset_arcsec - found.offset_arcsec
+    known = np.isfinite(profile.flux)
+    light, error = np.nan_to_num(profile.flux), np.nan_to_num(profile.error)
+    other = np.interp(-distance, distance[known], light[known], left=np.nan, right=np.nan)
+    excess = np.where(known & np.isfinite(other), light - np.nan_to_num(other), 0.0)
+    low, high = (factor * found.fwhm_arcsec for factor in _BLEND_FWHM)
+    excess[(np.abs(distance) < low) | (np.abs(distance) > high)] = 0.0
+    top = int(np.argmax(excess))
+    floor = _LEAST_LIGHT * light[np.argmin(np.abs(distance))]
+    return float(distance[top]) if excess[top] > max(5 * error[top], floor) else None
 
 
 def survey(
     beams: Sequence[BeamLight],
     fwhm_arcsec: float,
     range_nm: tuple[float, float],
+    slit_width_arcsec: float,
     neighbours_arcsec: Sequence[float],
     forced: bool = False,
 ) -> list[SlitScene] | None:
@@ -79,6 +133,8 @@ def survey(
         First guess of the width of the object.
     range_nm : tuple of float
         Wavelengths of the arm.
+    slit_width_arcsec : float
+        Width of the slit.
     neighbours_arcsec : sequence of float
         Distances of other objects from this one.
     forced : bool
@@ -93,6 +149,7 @@ def survey(
                     beam.centre_arcsec,
                     fwhm_arcsec,
                     range_nm,
+                    slit_width_arcsec,
                     neighbours_arcsec,
                     with_galaxy,
                 )
@@ -114,9 +171,7 @@ def survey(
 
 def scene_model(scene: SlitScene, start: ObjectModel) -> ObjectModel:
     """First guess with trace and profile of the object of a scene."""
-    return replace(
-        start, trace=scene.trace, shapes=dict.fromkeys(start.shapes, moffat(scene.power))
-    )
+    return replace(start, trace=scene.trace, shapes=dict.fromkeys(start.shapes, scene.shape))
 
 
 def separate_orders(
@@ -132,8 +187,7 @@ def separate_orders(
         centre, fwhm = model.trace.at(one.order, one.wave_nm)
         shape = model.shapes[one.order]
         near = object_pixels(one, sign, centre, fwhm, shape, _REACH_FWHM)
-        terms = _terms(near, model, scene, float(np.median(fwhm)))
-        fits.append(separate(near, terms, model.photon_factor, extraction.kappa))
+        fits.append(separate(near, _terms(near, scene), model.photon_factor, extraction.kappa))
     return fits
 
 
@@ -150,19 +204,14 @@ def with_values(
     return tuple(replace(one, value=other.value) for one, other in pairs)
 
 
-def _terms(
-    near: ObjectPixels, model: ObjectModel, scene: SlitScene, fwhm_arcsec: float
-) -> list[NDArray]:
+def _terms(near: ObjectPixels, scene: SlitScene) -> list[NDArray]:
     """What the pixels collect of neighbours, the galaxy, and a straight line along the slit."""
-    shape = model.shapes[near.pixels.order]
     distance = near.x * near.fwhm_arcsec
-    terms = [
-        near.area * shape((distance - apart) / near.fwhm_arcsec) / near.fwhm_arcsec
-        for apart in scene.neighbours_arcsec
-    ]
-    if scene.galaxy is not None:
-        terms.append(near.area * scene.extended(fwhm_arcsec)(distance))
-    return [*terms, near.area, near.area * distance / SLOPE_ARCSEC]
+    _, seeing = scene.disc.at(near.pixels.order, np.median(near.pixels.wave_nm))
+    stars = [scene.star(distance - apart, seeing) for apart in scene.neighbours_arcsec]
+    galaxies = [] if scene.galaxy is None else [scene.extended(float(seeing))(distance)]
+    line = [np.ones_like(distance), distance / SLOPE_ARCSEC]
+    return [near.area * light for light in (*stars, *galaxies, *line)]
 
 
 def _without(fit: OrderFit, sign: int) -> OrderPixels:

@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 from scipy.optimize import least_squares
 
-from soxs_recipes.algorithms.beam_pixels import OrderPixels
+from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
+from soxs_recipes.algorithms.object_profile import GRID, ProfileShape
 from soxs_recipes.algorithms.object_trace import Curve, Trace
+from soxs_recipes.algorithms.uniform_splines import at_places
 
 Array = NDArray[np.float64]
 
@@ -25,21 +28,27 @@ SLOPE_ARCSEC = 5.0
 
 _STEP_ARCSEC = 0.15
 _PARTS = 16
+_NODES, _WEIGHTS = (part[4:] for part in np.polynomial.legendre.leggauss(8))
 _GRID = np.arange(-90, 91) * 0.1
 # Values that are expected, and how far from them: log FWHM against the first guess, exponent of
-# the FWHM in wavelength, log of Moffat's power, curve of the trace (arcsec).
-_STAR = np.array([0.0, -0.2, np.log(3.5), 0.0, 0.0, 0.0])
-_STAR_SPREAD = np.array([0.4, 0.3, 0.15, 0.4, 0.4, 0.2])
+# the FWHM in wavelength, log of Moffat's power and of the blur (arcsec), curve of the trace.
+_STAR = np.array([0.0, -0.2, np.log(3.0), np.log(0.15), 0.0, 0.0, 0.0])
+_STAR_SPREAD = np.array([0.4, 0.3, 0.08, 0.1, 0.4, 0.4, 0.2])
 _NEIGHBOUR_SPREAD_ARCSEC = 0.2
-# Place of the galaxy (arcsec), log of its scale and of the softening of its centre (arcsec), and
-# log of the exponent of the radius (Sersic 1963; 1 is an exponential disc).
-_GALAXY = np.array([0.0, np.log(1.5), np.log(0.2), 0.0])
-_GALAXY_SPREAD = np.array([1.2, 0.6, 0.7, 0.25])
+# Place of the galaxy (arcsec), log of its scale and of the softening of its centre (arcsec), log
+# of the exponent of the radius (Sersic 1963; 1 is an exponential disc), and of the width of the
+# seeing's disc over that of a star, whose light the slit cuts.
+_GALAXY = np.array([0.0, np.log(1.5), np.log(0.1), 0.0, 0.0])
+_GALAXY_SPREAD = np.array([1.2, 0.6, 1.2, 0.15, 0.05])
 _STARTS_ARCSEC = (-1.0, 1.0)
 _LIMIT = 3.5
-# Profiles are described to this share of themselves and of the peak.
-_MISFIT, _LEAST_MISFIT = 0.01, 0.002
+# Profiles are described to this share of themselves, of the peak, and of the sky, whose
+# illumination of the slit is not known better where a galaxy shines.
+_MISFIT, _LEAST_MISFIT, _SKY_MISFIT = 0.005, 0.001, 0.1
 _ROUNDS = 40
+_AROUND_FWHM = 3.0
+# The spectrum by which rows are compared is smoothed over so many bins, and is within these limits.
+_SMOOTH_BINS, _CONTRAST = 31, (0.2, 5.0)
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,19 @@ class SlitProfiles:
     slit_arcsec, light, error : ndarray, shape (parts, steps)
         Slit position, electrons per bin and arcsec, and the standard error; infinite where nothing
         is known.
+    sky : ndarray, shape (parts, steps)
+        Electrons of sky that were subtracted.
+    spectra : ndarray, shape (parts, steps, sources)
+        Mean spectrum of each source in the pixels of each step, where that is known: steps see
+        different rows.
     """
 
     wave_nm: Array
     slit_arcsec: Array
     light: Array
     error: Array
+    sky: Array
+    spectra: Array | float = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,27 +85,36 @@ class SlitScene:
     ----------
     range_nm : tuple of float
         Wavelengths of the arm.
+    slit_width_arcsec : float
+        Width of the slit, across which the disc of a star is summed.
     log_fwhm, exponent, power : float
-        Logarithm of the FWHM (arcsec) in the middle of the range, its exponent in wavelength, and
-        Moffat's power.
+        Logarithm of the FWHM of the seeing's disc (arcsec) in the middle of the range, its exponent
+        in wavelength, and Moffat's power (1969, A&A 3, 455).
+    log_blur : float
+        Logarithm of the SD (arcsec) of the blur by instrument and pixels.
     centre : ndarray
         Chebyshev coefficients of the object's trace, arcsec.
     neighbours_arcsec : tuple of float
         Distances of other stars from the object.
     galaxy : ndarray or None
-        Distance of the galaxy from the object, log scale, log softening, log exponent.
+        Distance of the galaxy from the object, log scale, log softening, log exponent, log width
+        of its seeing.
     line : tuple of float
         Even light and slope per arcsec that the sky took from the galaxy, over its peak.
     misfit, reduced_misfit : float
         Sum of squares of departures over errors, expectations included, and its mean.
     share_beside : float
-        Light of others that the profile of the object collects, in units of the object's own.
+        Light of others where the profile of the object is measured, in units of the object's own.
+    levels : tuple of float
+        Light of each star, mean of all ranges.
     """
 
     range_nm: tuple[float, float]
+    slit_width_arcsec: float
     log_fwhm: float
     exponent: float
     power: float
+    log_blur: float
     centre: Array
     neighbours_arcsec: tuple[float, ...] = ()
     galaxy: Array | None = None
@@ -97,30 +122,70 @@ class SlitScene:
     misfit: float = 0.0
     reduced_misfit: float = 0.0
     share_beside: float = 0.0
+    levels: tuple[float, ...] = ()
+
+    @property
+    def disc(self) -> Trace:
+        """Position of the object, and FWHM of the seeing's disc."""
+        low, high = self.range_nm
+        slope = 0.5 * self.exponent * np.log(high / low)
+        width = Curve(self.range_nm, np.array([self.log_fwhm, slope]))
+        return Trace(Curve(self.range_nm, self.centre), width)
 
     @property
     def trace(self) -> Trace:
-        """Position and width of the object."""
-        low, high = self.range_nm
-        slope = 0.5 * self.exponent * np.log(high / low)
-        return Trace(
-            Curve(self.range_nm, self.centre),
-            Curve(self.range_nm, np.array([self.log_fwhm, slope])),
-        )
+        """Position and FWHM of the object along the slit, where the slit has cut its disc."""
+        disc = self.disc
+        widths = np.exp(disc.log_fwhm(0, np.array(self.range_nm)))
+        first, last = (np.log(width * self._along(width)) for width in widths)
+        curve = Curve(self.range_nm, np.array([(first + last) / 2, (last - first) / 2]))
+        return Trace(disc.centre, curve)
+
+    @property
+    def shape(self) -> ProfileShape:
+        """Profile of a star in the middle of the range, in units of its FWHM along the slit."""
+        width = float(np.exp(self.log_fwhm))
+        fwhm = width * self._along(width)
+        return ProfileShape(self.star(GRID * fwhm, width) * fwhm)
+
+    def _alpha(self, fwhm_arcsec: Array | float) -> Array:
+        return np.asarray(fwhm_arcsec / (2 * np.sqrt(2 ** (1 / self.power) - 1)))
+
+    def _blurred(self, profile: Callable[[Array], Array], distance_arcsec: Array) -> Array:
+        """Profile after the blur by instrument and pixels (Gauss and Hermite's quadrature)."""
+        shift = np.sqrt(3) * np.exp(self.log_blur)
+        sides = profile(distance_arcsec - shift) + profile(distance_arcsec + shift)
+        return (sides + 4 * profile(distance_arcsec)) / 6
+
+    def _along(self, fwhm_arcsec: float) -> float:
+        """FWHM along the slit over that of the disc."""
+        distance = np.linspace(0, 2, 201)
+        light = self.star(distance * fwhm_arcsec, fwhm_arcsec)
+        return 2 * float(np.interp(-0.5 * light[0], -light, distance))
 
     def star(self, distance_arcsec: Array, fwhm_arcsec: Array | float) -> Array:
-        """Profile of a star, of unit integral, at distances from it."""
-        alpha = fwhm_arcsec / (2 * np.sqrt(2 ** (1 / self.power) - 1))
-        return _moffat(distance_arcsec / alpha, self.power) / alpha
+        """Profile of a star through the slit, of unit integral, at distances from it."""
+        alpha = self._alpha(fwhm_arcsec)
+        across = 1 + (0.5 * self.slit_width_arcsec * _NODES / alpha[..., None]) ** 2
+        strip = (across ** (0.5 - self.power)) @ _WEIGHTS
+
+        def disc(distance: Array) -> Array:
+            squares = across + (distance / alpha)[..., None] ** 2
+            return squares**-self.power @ _WEIGHTS
+
+        return self._blurred(disc, distance_arcsec) / (strip * alpha * _line_integral(self.power))
 
     def extended(self, fwhm_arcsec: float) -> Callable[[Array], Array]:
         """Profile of the galaxy, peak about 1, as a function of the distance from the object."""
         if self.galaxy is None:
             return lambda distance: np.zeros(np.shape(distance))
-        place, scale, soft, power = self.galaxy
+        place, scale, soft, power, width = self.galaxy
         radius = np.hypot(_GRID - place, np.exp(soft)) / np.exp(scale)
         bright = np.exp(-(radius ** np.exp(power)))
-        seen = _blurred(bright, self.star(_GRID, fwhm_arcsec))
+        # Light that is even across the slit is blurred by all of the disc.
+        alpha = self._alpha(fwhm_arcsec * np.exp(width))
+        disc = self._blurred(lambda at: (1 + (at / alpha) ** 2) ** (0.5 - self.power), _GRID)
+        seen = np.convolve(bright, disc / disc.sum(), mode="same")
         seen += self.line[0] + self.line[1] * _GRID
         return lambda distance: np.interp(distance, _GRID, seen)
 
@@ -154,6 +219,7 @@ def describe_slit(
     centre_arcsec: float,
     fwhm_arcsec: float,
     range_nm: tuple[float, float],
+    slit_width_arcsec: float,
     neighbours_arcsec: Sequence[float] = (),
     galaxy: bool = False,
 ) -> SlitScene:
@@ -167,6 +233,8 @@ def describe_slit(
         First guess of place and width of the object.
     range_nm : tuple of float
         Wavelengths of the arm.
+    slit_width_arcsec : float
+        Width of the slit.
     neighbours_arcsec : sequence of float
         Distances of other objects that were found from this one.
     galaxy : bool
@@ -174,16 +242,18 @@ def describe_slit(
     """
     guess = SlitScene(
         range_nm,
+        slit_width_arcsec,
         float(np.log(fwhm_arcsec)),
         _STAR[1],
         float(np.exp(_STAR[2])),
+        _STAR[3],
         np.array([centre_arcsec, 0.0, 0.0]),
         tuple(neighbours_arcsec),
     )
     stars = _fit(profiles, guess)
     if not galaxy:
         return stars
-    starts = [_GALAXY + np.array([at, 0, 0, 0]) for at in _STARTS_ARCSEC]
+    starts = [_GALAXY + np.array([at, 0, 0, 0, 0]) for at in _STARTS_ARCSEC]
     fits = [_fit(profiles, replace(stars, galaxy=start)) for start in starts]
     return min(fits, key=lambda one: one.misfit)
 
@@ -203,7 +273,9 @@ def _order_profiles(
     step = ((slit[use] - limits_arcsec[0]) / _STEP_ARCSEC).astype(int)
     part = np.clip((pixels.place[use] * parts / pixels.count).astype(int), 0, parts - 1)
     place, size = part * steps + step, parts * steps
-    area, inverse = pixels.area[use].astype(float), 1 / pixels.variance[use].astype(float)
+    # Rows that a step happens to see may be brighter than those of its neighbours.
+    spectrum = at_places(_spectrum(pixels, sign, use), pixels.place[use])
+    area, inverse = pixels.area[use] * spectrum, 1 / pixels.variance[use].astype(float)
     weight = np.bincount(place, area**2 * inverse, size)
     total = np.bincount(place, sign * pixels.value[use] * area * inverse, size)
     mean_slit = np.bincount(place, slit[use] * area**2 * inverse, size)
@@ -213,25 +285,33 @@ def _order_profiles(
     mean_slit, light, photons = (one / safe for one in (mean_slit, total, photons))
     # The variance of the pixels is that without light of objects.
     variance = (1 + np.maximum(light, 0) * photons) / safe
-    planes = mean_slit, np.where(seen, light, 0.0), np.where(seen, np.sqrt(variance), np.inf)
+    subtracted = np.zeros(size)
+    if pixels.sky is not None:
+        subtracted = np.bincount(place, pixels.sky[use] * area * inverse, size) / safe
+    error = np.where(seen, np.sqrt(variance), np.inf)
+    planes = mean_slit, np.where(seen, light, 0.0), error, subtracted
     middle = pixels.wave_of((np.arange(parts) + 0.5) * pixels.count / parts)
     return middle, *(plane.reshape(parts, steps) for plane in planes)
 
 
-def _moffat(u: Array, power: float) -> Array:
+def _spectrum(pixels: OrderPixels, sign: int, use: NDArray[np.bool_]) -> Array:
+    """All light on the slit along the order, smoothed and relative to its median."""
+    total = nearest_bins(pixels.place, np.where(use, sign * pixels.value, np.float32(0)))
+    light = uniform_filter1d(total.sum(axis=1, dtype=float), _SMOOTH_BINS, mode="nearest")
+    middle = float(np.median(light))
+    return np.clip(light / middle, *_CONTRAST) if middle > 0 else np.ones(len(light))
+
+
+def _line_integral(power: float) -> float:
+    """Integral of ``(1 + u**2)**-(power - 1/2)`` over ``(1 + u**2)**-power`` along a line."""
     from scipy.special import gamma
 
-    norm = gamma(power) / (np.sqrt(np.pi) * gamma(power - 0.5))
-    return norm * (1 + u**2) ** -power
-
-
-def _blurred(profile: Array, kernel: Array) -> Array:
-    return np.convolve(profile, kernel / kernel.sum(), mode="same")
+    return float(np.sqrt(np.pi) * gamma(power - 0.5) / gamma(power))
 
 
 def _vector(scene: SlitScene, guess: SlitScene) -> Array:
     """Parameters as departures from what is expected."""
-    star = np.array([scene.log_fwhm - guess.log_fwhm, scene.exponent, np.log(scene.power)])
+    star = [scene.log_fwhm - guess.log_fwhm, scene.exponent, np.log(scene.power), scene.log_blur]
     centre = scene.centre - guess.centre
     parts = [(np.concatenate([star, centre]) - _STAR) / _STAR_SPREAD]
     apart = np.subtract(scene.neighbours_arcsec, guess.neighbours_arcsec)
@@ -253,7 +333,8 @@ def _scene(vector: Array, guess: SlitScene) -> SlitScene:
         log_fwhm=guess.log_fwhm + star[0],
         exponent=float(star[1]),
         power=float(np.exp(star[2])),
-        centre=guess.centre + star[3:],
+        log_blur=float(star[3]),
+        centre=guess.centre + star[4:],
         neighbours_arcsec=tuple(apart.tolist()),
         galaxy=galaxy,
     )
@@ -264,6 +345,7 @@ def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
     known = np.isfinite(profiles.error)
     floor = np.abs(profiles.light) * _MISFIT
     floor += _LEAST_MISFIT * np.abs(profiles.light).max(axis=1, keepdims=True)
+    floor += _SKY_MISFIT * np.abs(profiles.sky)
     weight = np.where(known, 1 / np.hypot(np.where(known, profiles.error, 1.0), floor), 0.0)
 
     def residuals(vector: Array) -> Array:
@@ -282,7 +364,8 @@ def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
         line=_line(levels) if found.galaxy is not None else (0.0, 0.0),
         misfit=misfit,
         reduced_misfit=misfit / count,
-        share_beside=_share_beside(basis * (weight[..., None] > 0), levels),
+        share_beside=_share_beside(found, profiles, basis * known[..., None], levels),
+        levels=tuple(levels[:, : 1 + len(found.neighbours_arcsec)].mean(axis=0).tolist()),
     )
 
 
@@ -293,13 +376,13 @@ def _line(levels: Array) -> tuple[float, float]:
     return float(even.sum()) / total, float(slope.sum()) / total / SLOPE_ARCSEC
 
 
-def _share_beside(basis: Array, levels: Array) -> float:
-    """Median over wavelength of what others add to the sum of light times profile."""
-    own = basis[..., 0]
-    collected = np.einsum("ns,nsk->nk", own, basis) * levels
-    target = collected[:, 0]
+def _share_beside(scene: SlitScene, profiles: SlitProfiles, basis: Array, levels: Array) -> float:
+    """Median over wavelength of the light of others over that of the object, around it."""
+    centre, fwhm = scene.trace.at(0, profiles.wave_nm)
+    near = np.abs(profiles.slit_arcsec - centre[:, None]) < _AROUND_FWHM * fwhm[:, None]
+    collected = np.einsum("ns,nsk->nk", near, basis) * levels
+    target, others = collected[:, 0], collected[:, 1:].sum(axis=1)
     lit = target > 0.1 * np.median(target)
-    others = collected[:, 1:].sum(axis=1)
     return float(np.median(others[lit] / target[lit])) if lit.any() else 0.0
 
 
@@ -312,7 +395,7 @@ def _levels(basis: Array, light: Array) -> Array:
 
 def _basis(scene: SlitScene, profiles: SlitProfiles) -> Array:
     """Light per arcsec of each star, the galaxy, even light, and a slope: (parts, steps, terms)."""
-    centre, fwhm = scene.trace.at(0, profiles.wave_nm)
+    centre, fwhm = scene.disc.at(0, profiles.wave_nm)
     distance = profiles.slit_arcsec - centre[:, None]
     terms = [
         scene.star(distance - apart, fwhm[:, None]) for apart in (0.0, *scene.neighbours_arcsec)
@@ -321,4 +404,4 @@ def _basis(scene: SlitScene, profiles: SlitProfiles) -> Array:
         rows = zip(distance, fwhm, strict=True)
         terms.append(np.stack([scene.extended(width)(row) for row, width in rows]))
     terms += [np.ones_like(distance), distance / SLOPE_ARCSEC]
-    return np.stack(terms, axis=-1)
+    return np.stack(terms, axis=-1) * profiles.spectra

@@ -161,15 +161,18 @@ def object_settings(run: Run, solution: DispersionSolution) -> ObjectSettings:
     from soxs_recipes.algorithms.extraction import ExtractionSettings
     from soxs_recipes.algorithms.object_extraction import ObjectSettings
     from soxs_recipes.products.object_tables import read_trace
+    from soxs_recipes.products.phase3_observation import slit_width_arcsec
     from soxs_recipes.recipes.slit_edges import read_edges, slit_ends
 
     given = run.settings
+    frames = [frame for item in SKY_SUB.values() for frame in run.inputs.of(item)]
     guides = [frame for item in GUIDES for frame in run.inputs.of(item)]
     return ObjectSettings(
         slit_ends(read_edges(run, solution), solution),
         given.object_detection,
         given.trace_degree,
         read_trace(guides[0].path) if guides else None,
+        slit_width_arcsec(frames[0].header),
         given.background,
         ExtractionSettings(given.profile_kappa, given.boxcar_fwhm),
     )
