@@ -63,16 +63,34 @@ def measure_factors(
     centre = _centres()
     above, below = np.zeros_like(centre), np.zeros_like(centre)
     for position, data, model, weight in orders:
-        cell = ((position + np.float32(_REACH)) / np.float32(_BIN)).astype(np.intp)
-        cell = np.clip(cell, 0, len(centre) - 1).ravel()
+        cell = cells(position).ravel()
         common = weight * model
-        above += np.bincount(cell, (common * data).ravel(), len(centre))
+        above += np.bincount(cell, (common * (data - model)).ravel(), len(centre))
         below += np.bincount(cell, (common * model).ravel(), len(centre))
+    return shrunk(above, below, usual)
+
+
+def shrunk(above: Array, below: Array, usual: float) -> Factors:
+    """Factors from sums of weighted products; what is measured worse than usual counts less.
+
+    Parameters
+    ----------
+    above, below : ndarray
+        Sums of weight x model x departure, and of weight x model squared.
+    usual : float
+        Departure from 1 that is usual.
+    """
     known = below > 0
-    error = np.where(known, 1 / np.sqrt(np.where(known, below, 1.0)), np.inf)
-    departure = np.where(known, above / np.where(known, below, 1.0) - 1, 0.0)
-    trusted = usual**2 / (usual**2 + error**2)
-    return Factors(centre, 1 + trusted * departure, trusted * np.minimum(error, 1.0))
+    variance = np.where(known, 1 / np.where(known, below, 1.0), np.inf)
+    departure = np.where(known, above / np.where(known, below, 1.0), 0.0)
+    trusted = usual**2 / (usual**2 + variance)
+    return Factors(_centres(), 1 + trusted * departure, usual * np.sqrt(1 - trusted))
+
+
+def cells(position: Array32) -> NDArray[np.intp]:
+    """Number of the factor to which each position belongs."""
+    cell = ((position + np.float32(_REACH)) / np.float32(_BIN)).astype(np.intp)
+    return np.clip(cell, 0, round(2 * _REACH / _BIN) - 1)
 
 
 def _centres() -> Array:

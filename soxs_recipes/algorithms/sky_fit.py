@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from soxs_recipes.algorithms import sky_spline
 from soxs_recipes.algorithms.sky_factors import Factors
 from soxs_recipes.algorithms.sky_objects import SlitObject
 from soxs_recipes.algorithms.slit_strips import SlitStrip
 
+Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -25,6 +27,10 @@ _CAUCHY = 3.0
 # to the next pixel.
 _LEVEL_SHARE, _STEP_SHARE = 0.1, 0.5
 _SLIT_SCALE_ARCSEC = 6.0
+# From knot to knot the slope of the sky (at the slit's end) changes by a share of the change of
+# the sky itself, as lines that are tilted or brighter at one end do, and by a share of the sky.
+_SLOPE_OF_STEP, _SLOPE_OF_LEVEL = 0.2, 0.01
+_STEP_KNOTS = 5
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,15 @@ class SkySpectrum:
         Splines of the even sky and of its slope along the slit.
     illumination : Factors
         Illumination along the slit.
+    beside : float
+        Electrons per px and arcsec that do not come through the slit.
     """
 
     first: float
     step: float
     coef: NDArray[np.float64]
     illumination: Factors
+    beside: float = 0.0
 
     def at(self, strip: SlitStrip) -> Array32:
         """Electrons in the pixels of a strip."""
@@ -89,7 +98,8 @@ class SkySpectrum:
         even, tilted = np.moveaxis(
             sky_spline.curves(self.coef, self.first, self.step, strip.column), -1, 0
         )
-        return (even + tilted * slope) * strip.area * self.illumination.at(strip.slit_arcsec)
+        lit = self.illumination.at(strip.slit_arcsec)
+        return strip.area * ((even + tilted * slope) * lit + np.float32(self.beside) * (1 - lit))
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,8 @@ class PackedOrder:
         Pixels to fit.
     slit, area : ndarray
         Slit position, and size in px times arcsec.
+    objects : tuple of SlitObject
+        Objects in the slit.
     shapes, distances : tuple of ndarray
         Of each object its profile, and the distance from it in its FWHM.
     """
@@ -120,6 +132,7 @@ class PackedOrder:
     good: Mask
     slit: Array32
     area: Array32
+    objects: tuple[SlitObject, ...] = ()
     shapes: tuple[Array32, ...] = ()
     distances: tuple[Array32, ...] = ()
 
@@ -130,6 +143,10 @@ class PackedOrder:
         parts = [even, even * self.slit / np.float32(_SLIT_SCALE_ARCSEC)]
         functions = [*parts, *(area * shape for shape in self.shapes)]
         return np.stack(functions, axis=-1, dtype=np.float32)
+
+    def unlit(self, lit: Factors, beside: float) -> Array32:
+        """Electrons that an even sky has more because some of its light bypasses the slit."""
+        return np.float32(beside) * self.area * self.packing.filled * (1 - lit.at(self.slit))
 
 
 @dataclass(frozen=True)
@@ -142,18 +159,18 @@ class FitState:
         Model of the sky and of each object, electrons.
     variance, weight : ndarray
         Variance of the pixels, and their weights in the next fit.
+    coef : ndarray or None, shape (knots, functions)
+        Splines of sky, slope and objects.
     model_variance : tuple of ndarray
         After the last fit, variance of the sky, and of sky and objects together.
-    spectrum : SkySpectrum or None
-        After the last fit, the sky.
     """
 
     sky: Array32
     objects: tuple[Array32, ...]
     variance: Array32
     weight: Array32
+    coef: Array | None = None
     model_variance: tuple[Array32, ...] = ()
-    spectrum: SkySpectrum | None = None
 
 
 def pack_order(
@@ -181,6 +198,7 @@ def pack_order(
         good,
         strip.slit_arcsec.reshape(-1)[local],
         strip.area.reshape(-1)[local],
+        tuple(objects),
         tuple(one.profile(*grid).reshape(-1)[local] for one in objects),
         tuple(one.distance(*grid).reshape(-1)[local] for one in objects),
     )
@@ -197,29 +215,76 @@ def first_state(order: PackedOrder, strip: SlitStrip, level: Array32) -> FitStat
     return FitState(sky, (), order.measured, _usable(weight, order.good))
 
 
-def refit(order: PackedOrder, state: FitState, basis: Array32, settings: SkySettings) -> FitState:
-    """Fit with the weights of the last state, and find those for the next."""
-    fit = sky_spline.fit(order.packing, basis, order.flux, state.weight)
+def refit(
+    order: PackedOrder,
+    state: FitState,
+    lit: Factors,
+    beside: float,
+    settings: SkySettings,
+    last: bool = False,
+) -> FitState:
+    """Fit with the weights of the last state, and find those for the next.
+
+    Parameters
+    ----------
+    order : PackedOrder
+        The order.
+    state : FitState
+        The last fit.
+    lit : Factors
+        Illumination along the slit.
+    beside : float
+        Electrons per px and arcsec that do not come through the slit.
+    settings : SkySettings
+        See there.
+    last : bool
+        Whether this is the last fit: weights stay, errors are found.
+    """
+    basis, unlit = order.basis(lit), order.unlit(lit, beside)
+    values, held = order.flux - unlit, _held_slope(state.coef)
+    fit = sky_spline.fit(order.packing, basis, values, state.weight, last, held)
     sky, objects, light = _parts(order, basis, fit.coef)
+    sky = sky + unlit
     variance = _pixel_variance(order, sky + light, light, settings)
     allowed = variance + (np.float32(settings.object_error) * light) ** 2
     near = (order.flux - sky - light) ** 2 < np.float32(settings.kappa**2) * allowed
-    return FitState(sky, objects, variance, _usable(near / allowed, order.good))
+    now = FitState(sky, objects, variance, _usable(near / allowed, order.good), fit.coef)
+    return _finished(order, state, basis, fit, now) if last else now
 
 
-def last_fit(order: PackedOrder, state: FitState, lit: Factors, settings: SkySettings) -> FitState:
-    """Fit with the weights of the last state and the illumination, errors included."""
-    basis = order.basis(lit)
-    fit = sky_spline.fit(order.packing, basis, order.flux, state.weight, errors=True)
-    sky, objects, light = _parts(order, basis, fit.coef)
-    variance = _pixel_variance(order, sky + light, light, settings)
-    of_sky = sky_spline.variance(order.packing, basis, fit.covariance, SKY_FUNCTIONS)
-    of_all = of_sky
-    if objects:
-        of_all = sky_spline.variance(order.packing, basis, fit.covariance, basis.shape[-1])
-    coef = fit.coef[:, :SKY_FUNCTIONS]
-    spectrum = SkySpectrum(order.packing.first, settings.knot_px, coef, lit)
-    return FitState(sky, objects, variance, state.weight, (of_sky, of_all), spectrum)
+def sky_spectrum(
+    order: PackedOrder, state: FitState, lit: Factors, beside: float, settings: SkySettings
+) -> SkySpectrum:
+    """Sky of a fitted order, for places where it was not fitted."""
+    coef = state.coef[:, :SKY_FUNCTIONS]
+    return SkySpectrum(order.packing.first, settings.knot_px, coef, lit, beside)
+
+
+def _finished(
+    order: PackedOrder, before: FitState, basis: Array32, fit: sky_spline.SplineFit, now: FitState
+) -> FitState:
+    """The last fit with the variances of its model."""
+    parts = order.packing, basis, fit.covariance
+    of_sky = of_all = sky_spline.variance(*parts, SKY_FUNCTIONS)
+    if now.objects:
+        of_all = sky_spline.variance(*parts, basis.shape[-1])
+    return replace(now, weight=before.weight, model_variance=(of_sky, of_all))
+
+
+def _held_slope(coef: Array | None) -> Array | None:
+    """Inverse variances expected of the differences of neighbouring unknowns.
+
+    Only the slope of the sky is expected to be smooth, where the sky is.
+    """
+    if coef is None:
+        return None
+    level = uniform_filter1d(coef[:, 0], 3)
+    step = uniform_filter1d(np.diff(level) ** 2, _STEP_KNOTS)
+    usual = uniform_filter1d(np.abs(level), 64)[1:]
+    expected = _SLOPE_OF_STEP**2 * step + (_SLOPE_OF_LEVEL * usual) ** 2
+    held = np.zeros((len(coef) - 1, coef.shape[1]))
+    held[:, 1] = 1 / np.maximum(expected, 1e-12)
+    return held
 
 
 def _parts(

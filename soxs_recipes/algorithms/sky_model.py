@@ -18,16 +18,23 @@ from numpy.typing import NDArray
 from soxs_recipes.algorithms.detrending import expected_signal
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.parallel import in_parallel
-from soxs_recipes.algorithms.sky_factors import Factors, measure_factors
+from soxs_recipes.algorithms.sky_factors import measure_factors
 from soxs_recipes.algorithms.sky_fit import (
+    SKY_FUNCTIONS,
     FitState,
     PackedOrder,
     SkySettings,
     SkySpectrum,
     first_state,
-    last_fit,
     pack_order,
     refit,
+    sky_spectrum,
+)
+from soxs_recipes.algorithms.sky_illumination import (
+    Illumination,
+    ObjectView,
+    SlitView,
+    measure_illumination,
 )
 from soxs_recipes.algorithms.sky_objects import (
     SlitObject,
@@ -36,17 +43,16 @@ from soxs_recipes.algorithms.sky_objects import (
     measure_profiles,
     medians,
 )
+from soxs_recipes.algorithms.sky_profiles import adjusted
+from soxs_recipes.algorithms.sky_spline import SPLINES
 from soxs_recipes.algorithms.slit_strips import SlitStrip
 
 Array32 = NDArray[np.float32]
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_FIRST_FITS = 2
-# Jaws of the slit, and objects compared with Moffat's profile, depart by this much.
-_USUAL_ROUGHNESS, _USUAL_MISFIT = 0.01, 0.1
-# Light of an object below this share of the sky leaves the illumination of the slit to be seen.
-_FAINT_LIGHT = 0.02
+# Objects depart from Moffat's profile by this much.
+_USUAL_MISFIT = 0.1
 # Of the variance of a pixel at least this share is kept as noise that no light causes.
 _LEAST_BASE = 0.1
 
@@ -124,16 +130,18 @@ def fit_sky(
         settings.signed,
     )
 
-    def first(strip: SlitStrip, level: Array32) -> tuple[PackedOrder, FitState]:
-        order = pack_order(strip, planes, objects, settings)
-        state, basis = first_state(order, strip, level), order.basis(Factors.one())
-        for _ in range(_FIRST_FITS):
-            state = refit(order, state, basis, settings)
-        return order, state
-
-    fitted = in_parallel(first, strips, [level for level, _ in levels])
-    lit = measure_factors((_sky_alone(order, state) for order, state in fitted), _USUAL_ROUGHNESS)
-    return _last(frame, _reshaped(fitted), lit, objects, settings)
+    even = Illumination.even(len(strips))
+    packed = in_parallel(
+        lambda strip, level: _packed(strip, level, planes, objects, settings),
+        strips,
+        [level for level, _ in levels],
+    )
+    fitted = _refitted(packed, even, settings)
+    slit = _illumination(fitted, even)
+    fitted = _refitted(fitted, slit, settings)
+    fitted = in_parallel(adjusted, *zip(*fitted, strict=True))
+    slit = _illumination(fitted, slit)
+    return _last(frame, _reshaped(fitted), slit, objects, settings)
 
 
 def given_sky(
@@ -172,14 +180,54 @@ def _base_variance(frame: DetectorFrame, settings: SkySettings) -> Image:
     return np.maximum(variance - factor * light, np.float32(_LEAST_BASE) * variance)
 
 
-def _sky_alone(order: PackedOrder, state: FitState) -> tuple[Array32, Array32, Array32, Array32]:
-    """Slit position, sky in the data, sky of the model, weight: 0 where objects blur the sight.
+def _packed(
+    strip: SlitStrip,
+    level: Array32,
+    planes: tuple[Image, Image, Image, Mask],
+    objects: tuple[SlitObject, ...],
+    settings: SkySettings,
+) -> tuple[PackedOrder, FitState]:
+    """Pixels of an order with their first weights."""
+    order = pack_order(strip, planes, objects, settings)
+    return order, first_state(order, strip, level)
 
-    What the first profile of an object misses would pass for illumination of the slit.
-    """
+
+def _refitted(
+    orders: Sequence[tuple[PackedOrder, FitState]], slit: Illumination, settings: SkySettings
+) -> list[tuple[PackedOrder, FitState]]:
+    def again(each: tuple[PackedOrder, FitState], beside: float) -> tuple[PackedOrder, FitState]:
+        return each[0], refit(*each, slit.factors, beside, settings)
+
+    return in_parallel(again, orders, slit.beside.tolist())
+
+
+def _illumination(
+    orders: Sequence[tuple[PackedOrder, FitState]], before: Illumination
+) -> Illumination:
+    """Illumination that orders show which were fitted with another one."""
+    pairs = zip(orders, before.beside.tolist(), strict=True)
+    return measure_illumination([_slit_view(*each, before, beside) for each, beside in pairs])
+
+
+def _slit_view(
+    order: PackedOrder, state: FitState, before: Illumination, beside: float
+) -> SlitView:
+    """What an order says of the slit."""
     light = sum(state.objects, start=np.zeros_like(state.sky))
-    clear = np.abs(light) < np.float32(_FAINT_LIGHT) * np.abs(state.sky)
-    return order.slit, order.flux - light, state.sky, state.weight * clear
+    sky = (state.sky - order.unlit(before.factors, beside)) / before.factors.at(order.slit)
+    residual = order.flux - sky - light
+    objects = tuple(
+        ObjectView(shape, state.coef[:, SKY_FUNCTIONS + k], _information(order, state, shape))
+        for k, shape in enumerate(order.shapes)
+    )
+    even = state.coef[:, 0]
+    return SlitView(order.slit, order.area, residual, sky, light, state.weight, even, objects)
+
+
+def _information(order: PackedOrder, state: FitState, shape: Array32) -> NDArray[np.float64]:
+    """Inverse variance of the spline of an object's spectrum, the sky known, by knot."""
+    by_interval = np.sum(state.weight * (order.area * shape) ** 2, axis=1, dtype=float)
+    return np.convolve(by_interval, np.full(SPLINES, 1 / SPLINES))
 
 
 def _level(strip: SlitStrip, flux: Image, good: Mask) -> tuple[Array32, Array32]:
@@ -212,7 +260,7 @@ def _reshaped(fitted: Sequence[tuple[PackedOrder, FitState]]) -> list[tuple[Pack
 def _last(
     frame: DetectorFrame,
     fitted: Sequence[tuple[PackedOrder, FitState]],
-    lit: Factors,
+    slit: Illumination,
     objects: tuple[SlitObject, ...],
     settings: SkySettings,
 ) -> SkyModel:
@@ -220,8 +268,8 @@ def _last(
     planes = [np.zeros(frame.shape, np.float32) for _ in range(5)]
     covered, used = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
 
-    def finished(order: PackedOrder, before: FitState) -> SkySpectrum:
-        state = last_fit(order, before, lit, settings)
+    def finished(order: PackedOrder, before: FitState, beside: float) -> SkySpectrum:
+        state = refit(order, before, slit.factors, beside, settings, last=True)
         filled = order.packing.filled
         place = order.place[filled]
         light = sum(state.objects, start=np.zeros_like(state.sky))
@@ -231,8 +279,8 @@ def _last(
             plane.reshape(-1)[place] = value[filled]
         covered.reshape(-1)[place] = True
         used.reshape(-1)[place] = state.weight[filled] > 0
-        return state.spectrum
+        return sky_spectrum(order, state, slit.factors, beside, settings)
 
-    spectra = in_parallel(finished, *zip(*fitted, strict=True))
+    spectra = in_parallel(finished, *zip(*fitted, strict=True), slit.beside.tolist())
     *first, light, error = planes
     return SkyModel(*first, covered, used, objects, tuple(spectra), light, error)

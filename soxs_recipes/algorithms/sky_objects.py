@@ -87,10 +87,14 @@ class SlitObject:
 
     def profile(self, wave_nm: Array, slit_arcsec: Array) -> Array32:
         """Light per arcsec over all light, rows of one wavelength each."""
+        narrow = (1 / self._fwhm(wave_nm)).astype(np.float32)[:, None]
+        return self.at_distance(self.distance(wave_nm, slit_arcsec)) * narrow
+
+    def at_distance(self, distance: Array32) -> Array32:
+        """Light per FWHM over all light, at distances in FWHM."""
         per_fwhm = 2 * np.sqrt(2 ** (1 / self.power) - 1)
-        apart = self.distance(wave_nm, slit_arcsec) * np.float32(per_fwhm)
-        scale = (per_fwhm * _norm(self.power) / self._fwhm(wave_nm)).astype(np.float32)
-        return (1 + apart**2) ** np.float32(-self.power) * scale[:, None]
+        apart = distance * np.float32(per_fwhm)
+        return np.float32(per_fwhm * _norm(self.power)) * (1 + apart**2) ** np.float32(-self.power)
 
     def _fwhm(self, wave_nm: Array) -> Array:
         return self.fwhm_arcsec * (np.asarray(wave_nm) / _REFERENCE_NM) ** self.exponent
@@ -153,7 +157,8 @@ def _order_profiles(strip: SlitStrip, above: Array32) -> tuple[Array, ...]:
     error = np.where(enough, error, np.nan).astype(float)
     seen = np.isfinite(error).sum(axis=1) > _LEAST_SHARE * width
     middle = np.arange(blocks) * _BLOCK_PX + _BLOCK_PX // 2
-    parts = strip.wave_nm[middle], strip.slit_arcsec[middle].astype(float), level, error
+    slit = strip.slit_arcsec[: blocks * _BLOCK_PX].reshape(blocks, _BLOCK_PX, width)
+    parts = strip.wave_nm[middle], slit.mean(axis=1, dtype=float), level, error
     return tuple(part[seen] for part in parts)
 
 

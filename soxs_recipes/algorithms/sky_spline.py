@@ -128,7 +128,12 @@ def _splines(part: NDArray) -> Array32:
 
 
 def fit(
-    packing: Packing, functions: Array32, values: Array32, weights: Array32, errors: bool = False
+    packing: Packing,
+    functions: Array32,
+    values: Array32,
+    weights: Array32,
+    errors: bool = False,
+    held: Array | None = None,
 ) -> SplineFit:
     """Solve for the factors of the B-splines.
 
@@ -142,10 +147,12 @@ def fit(
         Data and inverse variances; 0 leaves a pixel out.
     errors : bool
         Whether the covariance is wanted.
+    held : ndarray, shape (knots - 1, functions), optional
+        Inverse variances expected of the differences of neighbouring unknowns.
     """
     products, sums = _normal(packing, functions, values, weights)
     band, right = _banded(products, functions.shape[-1]), _summed(sums)
-    _smooth(band)
+    _smooth(band, held)
     coef = solveh_banded(_lapack(band), right.ravel(), lower=True, check_finite=False)
     covariance = selected_inverse(band) if errors else None
     return SplineFit(coef.reshape(right.shape), covariance)
@@ -223,11 +230,13 @@ def _banded(products: Array32, functions: int) -> Array:
     return band
 
 
-def _smooth(band: Array) -> None:
+def _smooth(band: Array, held: Array | None) -> None:
     """Add the penalty on differences of neighbouring unknowns, of each function for itself."""
     own = np.arange(band.shape[2])
     weight = np.einsum("jkk->jk", band[0]).copy()
     scale = _SMOOTHNESS * np.minimum(weight[1:], weight[:-1]) + _FLOOR * weight.mean(axis=0)
+    if held is not None:
+        scale += held
     band[0][1:, own, own] += scale
     band[0][:-1, own, own] += scale
     band[1][:-1, own, own] -= scale
