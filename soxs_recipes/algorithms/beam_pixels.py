@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,26 @@ class Exposure:
     beams: tuple[Beam, ...]
     sky: DetectorFrame | None = None
 
+    def read(self) -> Exposure:
+        """Return the exposure itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class StoredExposure:
+    """A sky-subtracted frame that is read when it is needed.
+
+    Attributes
+    ----------
+    beams : tuple of Beam
+        Images of the object in it.
+    read : callable
+        Returns the exposure.
+    """
+
+    beams: tuple[Beam, ...]
+    read: Callable[[], Exposure]
+
 
 @dataclass(frozen=True)
 class OrderPixels:
@@ -153,28 +174,57 @@ class _Bins:
     wave_nm: Array
 
 
-def exposure_pixels(
-    exposures: Iterable[Exposure], slit_range_arcsec: tuple[float, float]
-) -> Iterator[tuple[OrderPixels, ...]]:
-    """Pixels of all orders of every exposure, on the bins of the first.
+class ExposurePixels(Sequence[tuple[OrderPixels, ...]]):
+    """Pixels of all orders of exposures, on the bins of the first, made when they are asked for.
+
+    Those of the first exposure and of the one asked for last are kept, so that memory does not
+    grow with the number of exposures.
 
     Parameters
     ----------
-    exposures : iterable of Exposure
-        Frames whose solutions differ by flexure alone; each is let go of before the next is asked
-        for.
+    exposures : sequence of Exposure or StoredExposure
+        Frames whose solutions differ by flexure alone.
     slit_range_arcsec : tuple of float
         Slit positions between which pixels are taken.
     """
-    reference: DispersionSolution | None = None
-    bins: dict[int, _Bins] = {}
-    for exposure in exposures:
-        strips = slit_strips(exposure.solution, slit_range_arcsec)
-        reference = reference or exposure.solution
-        bins = bins or {strip.order: _bins(strip) for strip in strips}
-        moved = _flexure_px(exposure.solution, reference)
+
+    def __init__(
+        self,
+        exposures: Sequence[Exposure | StoredExposure],
+        slit_range_arcsec: tuple[float, float],
+    ) -> None:
+        self._exposures, self._range = exposures, slit_range_arcsec
+        self._lock = Lock()
+        self._bins: dict[int, _Bins] = {}
+        first = exposures[0].read()
+        self.solution = first.solution
+        self._first = self._made(first)
+        self._last: tuple[int, tuple[OrderPixels, ...]] = (0, self._first)
+
+    def __len__(self) -> int:
+        return len(self._exposures)
+
+    def __getitem__(self, number: int) -> tuple[OrderPixels, ...]:
+        if number == 0:
+            return self._first
+        with self._lock:
+            if self._last[0] != number:
+                self._last = (0, self._first)
+                self._last = (number, self._made(self._exposures[number].read()))
+            return self._last[1]
+
+    def later(self, number: int) -> Iterable[OrderPixels]:
+        """Pixels of the orders of an exposure, made when the first is asked for."""
+        yield from self[number]
+
+    def _made(self, exposure: Exposure) -> tuple[OrderPixels, ...]:
+        strips = slit_strips(exposure.solution, self._range)
+        self._bins = self._bins or {strip.order: _bins(strip) for strip in strips}
+        moved = _flexure_px(exposure.solution, self.solution)
         good = exposure.frame.good() & (exposure.frame.error > 0)
-        yield tuple(_order(exposure, strip, good, moved, bins[strip.order]) for strip in strips)
+        return tuple(
+            _order(exposure, strip, good, moved, self._bins[strip.order]) for strip in strips
+        )
 
 
 def nearest_bins(place: NDArray, plane: NDArray) -> NDArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +12,9 @@ from soxs_recipes.algorithms.beam_combination import BeamSpectra, combine_beams
 from soxs_recipes.algorithms.beam_pixels import (
     Beam,
     Exposure,
+    ExposurePixels,
     MasterNoise,
-    OrderPixels,
-    exposure_pixels,
+    StoredExposure,
 )
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.extraction import (
@@ -49,6 +49,7 @@ from soxs_recipes.algorithms.object_surroundings import (
 )
 from soxs_recipes.algorithms.object_trace import CurveFit, Trace, constant_trace
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
+from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.shared_noise import SharedNoise, shared_noise
 from soxs_recipes.algorithms.slit_scene import SlitScene, slit_profiles
@@ -105,7 +106,7 @@ class SlitView:
         Of the first exposure, flexure included.
     beams : list of (int, Beam)
         Every beam with the number of its exposure.
-    pixels : list of tuple of OrderPixels
+    pixels : ExposurePixels
         Pixels of each exposure, by order.
     profile : StackedProfile
         Light along the slit, where objects should be at 0.
@@ -115,7 +116,7 @@ class SlitView:
 
     solution: DispersionSolution
     beams: list[tuple[int, Beam]]
-    pixels: list[tuple[OrderPixels, ...]]
+    pixels: ExposurePixels
     profile: StackedProfile
     objects: list[SlitObject]
 
@@ -184,38 +185,30 @@ class ExtractedObject:
     rejected: float
 
 
-def look(exposures: Iterable[Exposure], settings: ObjectSettings) -> SlitView:
-    """Collect the pixels of exposures and find the objects on the slit.
+def look(exposures: Sequence[Exposure | StoredExposure], settings: ObjectSettings) -> SlitView:
+    """Find the objects on the slit in the pixels of exposures.
 
     Beams are stacked by where the header says the target is, so that an object too faint for one
     exposure is found in all of them together.
 
     Parameters
     ----------
-    exposures : iterable of Exposure
-        The frames; of each only its pixels are kept.
+    exposures : sequence of Exposure or StoredExposure
+        The frames.
     settings : ObjectSettings
         See there.
     """
     low, high = settings.limits_arcsec
-    solutions: list[DispersionSolution] = []
-    beams: list[tuple[int, Beam]] = []
-
-    def noted() -> Iterator[Exposure]:
-        for number, exposure in enumerate(exposures):
-            solutions.append(exposure.solution)
-            beams.extend((number, beam) for beam in exposure.beams)
-            yield exposure
-
-    pixels = list(exposure_pixels(noted(), (low - _MARGIN_ARCSEC, high + _MARGIN_ARCSEC)))
+    pixels = ExposurePixels(exposures, (low - _MARGIN_ARCSEC, high + _MARGIN_ARCSEC))
+    beams = [(k, beam) for k, exposure in enumerate(exposures) for beam in exposure.beams]
     views = [
-        BeamView(pixels[k], beam.sign, _expected(beam), _others(beams, k, beam))
+        BeamView(pixels.later(k), beam.sign, _expected(beam), _others(beams, k, beam))
         for k, beam in beams
     ]
     profile = stacked_profile(views, settings.limits_arcsec)
     objects = find_objects(profile, settings.detection_sigma)
     objects = with_blends(profile, objects, settings.slit_width_arcsec)
-    return SlitView(solutions[0], beams, pixels, profile, objects)
+    return SlitView(pixels.solution, beams, pixels, profile, objects)
 
 
 def extract_object(view: SlitView, found: SlitObject, settings: ObjectSettings) -> ExtractedObject:
@@ -232,10 +225,11 @@ def extract_object(view: SlitView, found: SlitObject, settings: ObjectSettings) 
     """
     snr = found.snr / np.sqrt(len(view.beams))
     scenes = _scenes(view, found, settings) or [None] * len(view.beams)
-    beams = tuple(
-        _beam(view, k, beam, found, snr, settings, scene)
-        for (k, beam), scene in zip(view.beams, scenes, strict=True)
-    )
+
+    def extracted(place: tuple[int, Beam], scene: SlitScene | None) -> BeamResult:
+        return _beam(view, *place, found, snr, settings, scene)
+
+    beams = tuple(in_parallel(extracted, view.beams, scenes))
     orders, levels = combine_beams([beam.spectra for beam in beams])
     rejected = float(np.mean([one.rejected for one in orders.values()]))
     spectra = _long_form(view, orders, float(np.mean([b.spectra.exptime_s for b in beams])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ class BeamView:
 
     Attributes
     ----------
-    orders : sequence of OrderPixels
+    orders : iterable of OrderPixels
         Pixels of the frame.
     sign : int
         Sign of the beam.
@@ -88,7 +88,7 @@ class BeamView:
         Where the frame holds it with the other sign.
     """
 
-    orders: Sequence[OrderPixels]
+    orders: Iterable[OrderPixels]
     sign: int
     slit_arcsec: float
     others_arcsec: tuple[float, ...] = ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from soxs_recipes.algorithms.beam_pixels import Beam, Exposure, MasterNoise
+from soxs_recipes.algorithms.beam_pixels import Beam, Exposure, MasterNoise, StoredExposure
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import UNUSABLE, has
@@ -53,6 +54,11 @@ def read_exposure(path: Path, sky: Path | None, solution: DispersionSolution) ->
     geometry, _ = read_columns(path, GEOMETRY, ("DX", "DY"), _RECIPES)
     moved = solution.shifted(float(geometry["DX"][0]), float(geometry["DY"][0]))
     return Exposure(frame, moved, _beams(path), model)
+
+
+def stored_exposure(path: Path, sky: Path | None, solution: DispersionSolution) -> StoredExposure:
+    """A frame as of `read_exposure` that is read when it is needed; its beams at once."""
+    return StoredExposure(_beams(path), partial(read_exposure, path, sky, solution))
 
 
 def _beams(path: Path) -> tuple[Beam, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 
 from soxs_recipes.algorithms.frame import DetectorFrame
@@ -57,6 +58,12 @@ def read_detector_frame(path: Path) -> tuple[DetectorFrame, fits.Header]:
                 found=", ".join(sorted(names)) or "no extension",
                 remedy="give a product of the recipe that makes this tag",
             )
-        data = (hdus[name].data for name in (FLUX, ERROR, QUALITY))
-        frame = DetectorFrame(*(plane.astype(plane.dtype.newbyteorder("=")) for plane in data))
+        frame = DetectorFrame(*(_native(hdus[name].data) for name in (FLUX, ERROR, QUALITY)))
         return frame, hdus[0].header.copy()
+
+
+def _native(plane: np.ndarray) -> np.ndarray:
+    """Pixels as read from a file in the order of bytes of this machine, without a copy."""
+    if plane.dtype.isnative:
+        return plane
+    return plane.byteswap(inplace=True).view(plane.dtype.newbyteorder("="))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
@@ -19,7 +19,7 @@ from soxs_recipes.recipes.science_inputs import ORDER_TAB_EDGES
 from soxs_recipes.recipes.slit_frames import DISP_TAB_2D
 
 if TYPE_CHECKING:
-    from soxs_recipes.algorithms.beam_pixels import Exposure
+    from soxs_recipes.algorithms.beam_pixels import StoredExposure
     from soxs_recipes.algorithms.dispersion import DispersionSolution
     from soxs_recipes.algorithms.object_extraction import ObjectSettings, SlitView
     from soxs_recipes.algorithms.object_search import SlitObject
@@ -128,17 +128,18 @@ _SAME_START = 1e-6
 
 def read_exposures(
     run: Run, role: str, frames: Sequence[InputFrame], solution: DispersionSolution
-) -> Iterator[Exposure]:
-    """Read the frames without sky one by one, each with its sky where that is given.
+) -> list[StoredExposure]:
+    """Frames without sky, each with its sky where that is given, to be read one by one.
 
     Raises
     ------
     InputError
         If frames, skies and solution do not belong together.
     """
-    from soxs_recipes.products.beam_tables import read_exposure
+    from soxs_recipes.products.beam_tables import stored_exposure
 
     skies = run.inputs.of(SKY_MODEL[role])
+    exposures = []
     for frame in frames:
         sky = next((one for one in skies if _start_apart(frame, one) < _SAME_START), None)
         if sky is None:
@@ -146,7 +147,8 @@ def read_exposures(
                 f"{frame.path.name}: without its {SKY_MODEL[role].tag_of(run.arm.name)} there is "
                 "no sky spectrum, and the error of the sky is not in that of the object"
             )
-        yield read_exposure(frame.path, sky and sky.path, solution)
+        exposures.append(stored_exposure(frame.path, sky and sky.path, solution))
+    return exposures
 
 
 def read_solution(run: Run) -> DispersionSolution:
