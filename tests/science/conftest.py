@@ -13,6 +13,7 @@ from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.order_table import OrderTable, series_of
 from soxs_recipes.algorithms.slit_strips import slit_strips
 from soxs_recipes.algorithms.variance import CcdNoise, RampNoise
+from soxs_recipes.cpl_bridge import cpl
 from soxs_recipes.instrument.spectral_format import spectral_format
 from soxs_recipes.products.dispersion_tables import dispersion_tables
 from soxs_recipes.products.order_tables import order_columns
@@ -180,6 +181,24 @@ def calibration_files(tmp_path):
         return sets
 
     return write
+
+
+@pytest.fixture
+def reduce(tmp_path, monkeypatch, calibration_files, solution):
+    """Run a recipe on tagged files; returns the product paths by tag, in order of time."""
+
+    def run(recipe, *tagged, arm="VIS", known=None, **options):
+        calibrations = calibration_files(tagged[0][0], known or solution[arm])
+        files = [*tagged, *((path, tag) for paths, tag in calibrations for path in paths)]
+        monkeypatch.chdir(tmp_path)
+        given = {name.replace("_", "-"): value for name, value in options.items()}
+        frames = cpl.ui.FrameSet([cpl.ui.Frame(str(path), tag) for path, tag in files])
+        found = {}
+        for frame in recipe().run(frames, given):
+            found.setdefault(frame.tag, []).append(tmp_path / frame.file)
+        return {tag: sorted(paths) for tag, paths in found.items()}
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import pytest
 from astropy.io import fits
 
 from soxs_recipes.algorithms.robust import mad_sd
-from soxs_recipes.cpl_bridge import cpl
 from soxs_recipes.errors import (
     ArmMismatchError,
     InputError,
@@ -47,24 +46,6 @@ def taken(tmp_path_factory):
         return made[mode]
 
     return take
-
-
-@pytest.fixture
-def reduce(tmp_path, monkeypatch, calibration_files, solution):
-    """Run a recipe on tagged files; returns the product paths by tag, in order of time."""
-
-    def run(recipe, *tagged, arm="VIS", known=None, **options):
-        calibrations = calibration_files(tagged[0][0], known or solution[arm])
-        files = [*tagged, *((path, tag) for paths, tag in calibrations for path in paths)]
-        monkeypatch.chdir(tmp_path)
-        given = {name.replace("_", "-"): value for name, value in options.items()}
-        frames = cpl.ui.FrameSet([cpl.ui.Frame(str(path), tag) for path, tag in files])
-        found = {}
-        for frame in recipe().run(frames, given):
-            found.setdefault(frame.tag, []).append(tmp_path / frame.file)
-        return {tag: sorted(paths) for tag, paths in found.items()}
-
-    return run
 
 
 def check_noise(path, strips, slit_arcsec=0.0):
