@@ -19,6 +19,9 @@ from soxs_recipes.errors import ProductError
 if TYPE_CHECKING:
     from astropy.io import fits
 
+# Bytes of a row that is long, and of a block of a FITS file.
+_LONG_ROW_BYTES, _BLOCK_BYTES = 10_000, 2880
+
 
 @dataclass(frozen=True)
 class Extension:
@@ -153,7 +156,7 @@ def _hdu(extension: Extension) -> fits.ImageHDU | fits.BinTableHDU:
     # Asking for the class would import astropy.table, which takes longer than writing an image; so
     # would giving the rows of a table to its HDU at once.
     if hasattr(data, "colnames"):
-        hdu = fits.BinTableHDU(data, name=extension.name)
+        hdu = _in_order_of_fits(fits.BinTableHDU(data, name=extension.name))
     elif data.dtype.names:
         hdu = fits.BinTableHDU(name=extension.name)
         hdu.data = fits.FITS_rec.from_columns(fits.ColDefs(data))
@@ -163,3 +166,18 @@ def _hdu(extension: Extension) -> fits.ImageHDU | fits.BinTableHDU:
         hdu.header["BUNIT"] = extension.unit
     hdu.header.update(extension.cards)
     return hdu
+
+
+def _in_order_of_fits(hdu: fits.BinTableHDU) -> fits.BinTableHDU:
+    """Table whose bytes are as in the file.
+
+    Those of long rows, such as whole spectra, are otherwise swapped one value after the other.
+    """
+    import numpy as np
+    from astropy.io import fits
+
+    if hdu.data.dtype.itemsize < _LONG_ROW_BYTES:
+        return hdu
+    rows = np.asarray(hdu.data)
+    content = hdu.header.tostring().encode() + rows.astype(rows.dtype.newbyteorder(">")).tobytes()
+    return fits.BinTableHDU.fromstring(content + b"\0" * (-len(content) % _BLOCK_BYTES))
