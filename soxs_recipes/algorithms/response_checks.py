@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 _HC_ERG_NM = 6.62607015e-27 * 2.99792458e17
 _ANGSTROM_PER_NM = 10.0
 _LEAST_COMMON = 20
+WORST_STEP = 0.0025
+"""Error of a step from which it says more of the noise than of the response."""
 _WEIGHT_FLOOR = 0.01
 
 
@@ -55,11 +57,13 @@ def residual_rms(spectra: OrderSpectra, measured: MeasuredResponse, bin_nm: floa
     return float(np.sqrt(max(excess, 0.0)))
 
 
-def steps_between_orders(spectra: OrderSpectra, measured: MeasuredResponse) -> dict[int, float]:
+def steps_between_orders(
+    spectra: OrderSpectra, measured: MeasuredResponse, worst_error: float = WORST_STEP
+) -> dict[int, float]:
     """Relative step of the calibrated standard from each order to the next in wavelength.
 
     Both orders are compared in the bins that they share, weighted by their errors; orders that
-    share none are left out.
+    share none, or whose step would be known worse than by `worst_error`, are left out.
     """
     middle = {order: float(spectra.wave_nm[spectra.of(order)].mean()) for order in spectra.orders}
     sequence = sorted(middle, key=middle.__getitem__)
@@ -67,15 +71,17 @@ def steps_between_orders(spectra: OrderSpectra, measured: MeasuredResponse) -> d
     for left, right in pairwise(sequence):
         before = _mean_in(spectra, measured, left, right)
         after = _mean_in(spectra, measured, right, left)
-        if before is not None and after is not None:
-            steps[left] = after - before
+        if before is None or after is None:
+            continue
+        if np.hypot(before[1], after[1]) <= worst_error:
+            steps[left] = after[0] - before[0]
     return steps
 
 
 def _mean_in(
     spectra: OrderSpectra, measured: MeasuredResponse, order: int, other: int
-) -> float | None:
-    """Mean residual of an order where another has light too."""
+) -> tuple[float, float] | None:
+    """Mean residual of an order where another has light too, and its error."""
     with_light = measured.used & spectra.of(other)
     here = measured.used & spectra.of(order)
     if not with_light.any():
@@ -85,7 +91,8 @@ def _mean_in(
     if np.count_nonzero(here) < _LEAST_COMMON:
         return None
     weight = (measured.fitted / measured.throughput_error)[here] ** 2
-    return float(np.sum(weight * measured.residual[here]) / weight.sum())
+    mean = np.sum(weight * measured.residual[here]) / weight.sum()
+    return float(mean), float(weight.sum() ** -0.5)
 
 
 def saturated_fraction(spectra: OrderSpectra) -> dict[int, float]:

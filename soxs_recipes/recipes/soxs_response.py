@@ -153,7 +153,7 @@ centre). A saturated standard is refused.
         Qc("EFF MEDIAN", "", "median efficiency"),
         Qc("RESP RMS", "%", "rms of 1 nm bins about the curve"),
         Qc("RESP ERR MEDIAN", "%", "median relative error"),
-        Qc("RESP STEP MAX", "%", "largest step between orders", optional=True),
+        Qc("RESP STEP MAX", "%", "largest step known to 0.25 %", optional=True),
         Qc("SATURATED FRAC", "%", "saturated bins of the worst order"),
         Qc("RESP DRIFT A", "", "ratio to the master response", optional=True),
         Qc("RESP DRIFT B", "nm-1", "its slope with wavelength", optional=True),
@@ -297,7 +297,9 @@ def _quality(
 
     steps = steps_between_orders(spectra, measured)
     if not steps:
-        run.warning("No two orders overlap where the standard has light: no step was measured")
+        run.warning(
+            "No two orders overlap where the standard is bright enough: no step was measured"
+        )
     response = measured.response
     return {
         "SNR MEDIAN": np.median(spectra.snr[measured.used]),

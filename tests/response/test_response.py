@@ -133,10 +133,19 @@ def reference_flux(observation, star):
 @pytest.mark.parametrize("star", STARS)
 def test_no_steps_at_the_joins_of_orders(arm, star, responses):
     seen, found = responses(arm, star, False)
-    steps = steps_between_orders(seen.spectra, found)
+    steps = steps_between_orders(seen.spectra, found, np.inf)
     assert len(steps) == {"VIS": 3, "NIR": 13}[arm]
     assert max(map(abs, steps.values())) < 0.005
     assert residual_rms(seen.spectra, found) < 0.01
+
+
+def test_steps_that_are_mostly_noise_are_left_out(nights):
+    seen = nights(1, True).observe(
+        "NIR", "EG274", exptime_s=100, airmass=1.3, slit="SLIT5.0", orders=(11, 12, 17, 18)
+    )
+    found = measured(seen, "EG274", joined=True)
+    assert set(steps_between_orders(seen.spectra, found, np.inf)) == {12, 18}
+    assert set(steps_between_orders(seen.spectra, found)) == {18}
 
 
 def test_a_step_is_noticed(responses):
