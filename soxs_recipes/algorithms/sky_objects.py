@@ -192,32 +192,44 @@ def find_objects(
     signed : bool
         Whether objects may be negative, as in the difference of two exposures.
     """
-    place, light, error = _stacked(profiles)
-    if not len(place):
-        return ()
-    left, noise = light - np.median(light), np.maximum(error, 1e-12)
     starts: list[tuple[float, float]] = []
-    for _ in range(most):
-        height = np.abs(left) if signed else left
-        top = int(np.argmax(height / noise))
-        if not height[top] > least_snr * noise[top]:
+    objects: list[SlitObject] = []
+    lights: list[Array] = []
+    while len(starts) < most:
+        peak = _peak(profiles, lights, [start for start, _ in starts], signed)
+        if peak is None or peak[1] <= least_snr:
             break
-        starts.append((float(place[top]), float(height[top] / noise[top])))
-        usual = SlitObject((starts[-1][0], 0.0, 0.0))
-        shape = usual.profile(np.full(1, _REFERENCE_NM), place[None])[0]
-        near = np.abs(place - place[top]) < _SEPARATION_ARCSEC
-        left = np.where(near, 0.0, left - left[top] * shape / shape[top])
-    objects = _fit_all(profiles, starts)
-    apart = _apart(objects)
-    if len(apart) < len(objects):
-        objects = _fit_all(profiles, [starts[k] for k in apart])
+        starts.append(peak)
+        objects, lights = _fit_all(profiles, starts)
     known = [abs(one.centre_arcsec[0] - expected_arcsec) < _SEPARATION_ARCSEC for one in objects]
     if np.isfinite(expected_arcsec) and not any(known):
         objects.append(SlitObject((expected_arcsec, 0.0, 0.0)))
     return tuple(objects)
 
 
-def _fit_all(profiles: Profiles, starts: Sequence[tuple[float, float]]) -> list[SlitObject]:
+def _peak(
+    profiles: Profiles, lights: Sequence[Array], starts: Sequence[float], signed: bool
+) -> tuple[float, float] | None:
+    """Most significant peak beside the objects that were fitted, with its significance."""
+    fitted = sum(lights, start=np.zeros_like(profiles.light))
+    place, light, error = _stacked(replace(profiles, light=profiles.light - fitted))
+    if not len(place):
+        return None
+    left = light - np.median(light)
+    if lights:
+        # What a profile leaves of a bright object is no object.
+        _, shape, _ = _stacked(replace(profiles, light=fitted))
+        error = np.hypot(error, _MISFIT * shape)
+    near = np.abs(place[:, None] - np.array(starts)) < _SEPARATION_ARCSEC
+    height = np.where(near.any(axis=1), 0.0, np.abs(left) if signed else left)
+    ratio = height / np.maximum(error, 1e-12)
+    top = int(np.argmax(ratio))
+    return float(place[top]), float(ratio[top])
+
+
+def _fit_all(
+    profiles: Profiles, starts: Sequence[tuple[float, float]]
+) -> tuple[list[SlitObject], list[Array]]:
     """Fit objects one after the other, the light of all others taken out; twice if several."""
     lights = [np.zeros_like(profiles.light) for _ in starts]
     objects: list[SlitObject] = []
@@ -228,17 +240,7 @@ def _fit_all(profiles: Profiles, starts: Sequence[tuple[float, float]]) -> list[
             alone = replace(profiles, light=profiles.light - others)
             found, lights[number] = _fit(alone, place, snr)
             objects.append(found)
-    return objects
-
-
-def _apart(objects: Sequence[SlitObject]) -> list[int]:
-    """Numbers of objects that are no wings of a brighter one: further off than its FWHM."""
-    kept: list[int] = []
-    for k, one in enumerate(objects):
-        gaps = (abs(one.centre_arcsec[0] - objects[j].centre_arcsec[0]) for j in kept)
-        if all(gap > objects[j].fwhm_arcsec for j, gap in zip(kept, gaps, strict=True)):
-            kept.append(k)
-    return kept
+    return objects, lights
 
 
 def _stacked(profiles: Profiles) -> tuple[Array, Array, Array]:
