@@ -32,7 +32,7 @@ SPECTRUM_ORDERS = role_products(
                 Column("BACKGROUND", "f8", "electron", "light of others there, not in FLUX"),
                 Column("BOXCAR", "f8", "electron", "plain sum, light beyond it allowed for"),
                 Column("BOXCAR_ERR", "f8", "electron", "standard error of BOXCAR"),
-                Column("BLAZE", "f8", "", "blaze relative to the arm's maximum, NaN if unknown"),
+                Column("BLAZE", "f8", "", "blaze summed along the slit, maximum 1, NaN: unknown"),
             ),
         ),
         Hdu(
@@ -58,7 +58,7 @@ SPECTRUM_1D = role_products(
             "one row per bin of the grid",
             (
                 _WAVE,
-                Column("FLUX", "f8", "electron s-1 nm-1", "object over relative blaze"),
+                Column("FLUX", "f8", "electron s-1 nm-1", "object over blaze per nm, its peak 1"),
                 Column("ERR", "f8", "electron s-1 nm-1", "standard error of FLUX"),
                 _QUAL,
                 _SNR,

@@ -23,6 +23,7 @@ from soxs_recipes.recipes.seeing import seeing_arcsec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from soxs_recipes.algorithms.dispersion import DispersionSolution
     from soxs_recipes.recipes.declarations import Product
     from soxs_recipes.recipes.frames import InputFrame
 
@@ -35,14 +36,29 @@ _LEAST_BLAZE = 1e-3
 def with_blaze(
     spectra: OrderSpectra, view: SlitView, blaze: Mapping[int, NDArray[np.float64]]
 ) -> OrderSpectra:
-    """Return spectra with the blaze at their bins."""
+    """Return spectra with the blaze at their bins, of light summed along the slit.
+
+    A pixel of a lamp flat sees the more of the slit the fewer pixels an arcsec has; this changes
+    from order to order and along them, and the spectrum of an object knows nothing of it.
+    """
     values = np.full(len(spectra.order), np.nan)
     for pixels in view.pixels[0]:
         if pixels.order in blaze:
             along = np.pad(blaze[pixels.order], (0, pixels.count), constant_values=np.nan)
             part = along[pixels.first : pixels.first + pixels.count]
-            values[spectra.of(pixels.order)] = part[np.argsort(pixels.wave_nm)]
-    return replace(spectra, blaze=values)
+            here, rising = spectra.of(pixels.order), np.argsort(pixels.wave_nm)
+            scale = _px_per_arcsec(view.solution, pixels.order, pixels.wave_nm)
+            values[here] = (part * scale)[rising]
+    most = np.nanmax(values) if np.isfinite(values).any() else 1.0
+    return replace(spectra, blaze=values / most)
+
+
+def _px_per_arcsec(
+    solution: DispersionSolution, order: int, wave_nm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Pixels per arcsec of slit at one wavelength, counted where lines are not tilted."""
+    x_wave, y_wave, x_slit, y_slit = solution.jacobian(order, wave_nm, 0.0)
+    return np.abs((x_wave * y_slit - x_slit * y_wave) / solution.along(x_wave, y_wave))
 
 
 def extraction_results(
@@ -89,7 +105,8 @@ def extraction_results(
 
 def combined_orders(run: Run, spectra: OrderSpectra) -> Table:
     """Orders as one spectrum of relative counts."""
-    pieces = [_piece(spectra, order) for order in spectra.orders]
+    peak = np.nanmax(spectra.blaze / spectra.width_nm, initial=_LEAST_BLAZE)
+    pieces = [_piece(spectra, order, peak) for order in spectra.orders]
     pieces = [piece for piece in pieces if piece.finite.any()]
     low = min((piece.wave_nm[piece.finite][0] for piece in pieces), default=spectra.wave_nm.min())
     high = max((piece.wave_nm[piece.finite][-1] for piece in pieces), default=low * 1.001)
@@ -151,10 +168,11 @@ def _named(product: Product, number: int) -> Product:
     return product if number == 1 else replace(product, suffix=f"_object{number}.fits")
 
 
-def _piece(spectra: OrderSpectra, order: int) -> SpectrumPiece:
+def _piece(spectra: OrderSpectra, order: int, peak: float) -> SpectrumPiece:
+    """One order over its blaze per nm, relative to the arm's peak of that."""
     here = spectra.of(order)
     blaze = np.where(spectra.blaze[here] > _LEAST_BLAZE, spectra.blaze[here], np.nan)
-    scale = 1 / (blaze * spectra.width_nm[here] * spectra.exptime_s)
+    scale = peak / (blaze * spectra.exptime_s)
     return SpectrumPiece(
         spectra.wave_nm[here],
         spectra.width_nm[here],
