@@ -14,12 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from soxs_recipes.algorithms.order_spectra import COVARIANCE_BINS
-from soxs_recipes.algorithms.uniform_splines import AT_KNOT, spline_basis
+from soxs_recipes.algorithms.uniform_splines import AT_KNOT, four_splines, spline_basis
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,6 +29,14 @@ PENALTY = 1e-4
 """Weight of the penalty relative to the information in a bin."""
 
 _TAPS = 4
+# Products of a spline and one so many bins later as series of the distance from the middle.
+_SPLINES = four_splines(Polynomial([0.5, 1.0]))
+_PRODUCTS = {
+    (k, distance): (_SPLINES[k] * _SPLINES[k + distance]).coef
+    for k in range(_TAPS)
+    for distance in range(_TAPS - k)
+}
+_POWERS = 2 * _TAPS - 1
 _DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
 # Information is never taken as less than this part of its mean over so many bins around.
 _LEAST_SHARE, _SHARE_BINS = 1e-3, 101
@@ -50,19 +59,24 @@ class SplineDesign:
         First of the four splines.
     basis : tuple of ndarray
         Values of the four splines.
+    offset : ndarray, shape (pixels,)
+        Distance from the middle between two bins.
     """
 
     count: int
     inside: Mask
     first: NDArray[np.intp]
     basis: tuple[Array, ...]
+    offset: Array
 
     @classmethod
     def of(cls, place: NDArray, count: int) -> SplineDesign:
         """Splines at places along dispersion, in bins."""
         place = np.asarray(place, dtype=float).ravel()
         inside = (place >= 0) & (place < count - 1)
-        return cls(count, inside, *spline_basis(np.clip(place, 0, count - 1 - 1e-9)))
+        place = np.clip(place, 0, count - 1 - 1e-9)
+        first, basis = spline_basis(place)
+        return cls(count, inside, first, basis, place - first - 0.5)
 
     def at(self, coef: Array) -> Array:
         """Value of a spline at the pixels; beyond the ends that of the end."""
@@ -70,12 +84,15 @@ class SplineDesign:
 
     def normal(self, information: Array) -> Array:
         """Products of splines summed over pixels: lower banded form, shape (4, bins + 2)."""
+        # Products of splines are polynomials of the place: fewer powers of it than products.
+        moments = np.empty((_POWERS, self.count))
+        for power in range(_POWERS):
+            moments[power] = np.bincount(self.first, information, self.count)
+            information = information * self.offset
         normal = np.zeros((_TAPS, self.count + 2))
-        for k, left in enumerate(self.basis):
-            weighted = information * left
-            for distance in range(_TAPS - k):
-                sums = np.bincount(self.first, weighted * self.basis[k + distance], self.count)
-                normal[distance, k : k + self.count] += sums[: self.count + 2 - k]
+        for (k, distance), product in _PRODUCTS.items():
+            sums = product @ moments
+            normal[distance, k : k + self.count] += sums[: self.count + 2 - k]
         return normal
 
     def project(self, values: Array) -> Array:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 AT_KNOT = np.array([1.0, 4.0, 1.0]) / 6
 """The three splines that are not zero at a knot."""
@@ -18,11 +21,15 @@ def spline_basis(place: ArrayLike) -> tuple[NDArray[np.int_], tuple[Array, Array
     """
     place = np.asarray(place, dtype=float)
     first = np.floor(place).astype(np.intp)
-    t = place - first
+    return first, four_splines(place - first)
+
+
+def four_splines(t: T) -> tuple[T, T, T, T]:
+    """The four splines at a share of the step between two knots: numbers, or polynomials of it."""
     square = t * t
     cube = square * t
     rest = 1 - t
-    return first, (
+    return (
         rest * rest * rest / 6,
         (0.5 * cube - square) + 2 / 3,
         0.5 * (t + square - cube) + 1 / 6,
