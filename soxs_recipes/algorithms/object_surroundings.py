@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 # Distance up to which pixels tell the light beside an object.
 _REACH_FWHM = 6.0
 # Evidence a galaxy must bring, and the least light beside the object that matters, in its own.
-_LEAST_GAIN, _LEAST_LIGHT = 40.0, 0.01
+_LEAST_GAIN, _LEAST_LIGHT, _LEAST_GALAXY = 40.0, 0.01, 0.05
 # Objects are sought in the wings of one that is as bright as this, at these distances.
 _BLEND_SNR, _BLEND_FWHM = 25.0, (1.2, 4.0)
 _NARROW_NM = (900.0, 1100.0)
@@ -160,12 +160,14 @@ def survey(
         (one.misfit - other.misfit) / max(1.0, other.reduced_misfit)
         for one, other in zip(stars, galaxies, strict=True)
     )
-    has_galaxy = gain > _LEAST_GAIN
-    chosen = galaxies if has_galaxy else stars
+    chosen = galaxies if gain > _LEAST_GAIN else stars
     if forced:
         return chosen
+    # What a star's profile misses of a bright star is no galaxy.
+    if np.mean([one.share_beside for one in galaxies]) < _LEAST_GALAXY:
+        chosen = stars
     beside = abs(float(np.mean([one.share_beside for one in chosen])))
-    alone = not has_galaxy and not neighbours_arcsec
+    alone = chosen is stars and not neighbours_arcsec
     return None if alone or beside < _LEAST_LIGHT else chosen
 
 

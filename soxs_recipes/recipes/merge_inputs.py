@@ -137,11 +137,12 @@ class ArmInput:
         return [order for order, piece in pairs if not piece.finite.any()]
 
     def _blaze(self, order: int, wave_nm: np.ndarray) -> np.ndarray:
+        """Blaze per nm, relative to the arm's peak."""
         here = self.spectra.of(order)
-        blaze = np.where(self.spectra.blaze > 0, self.spectra.blaze, np.nan)
+        blaze = np.where(self.spectra.blaze > 0, self.spectra.blaze, np.nan) / self.spectra.width_nm
         if not np.isfinite(blaze).any():
             return np.ones(len(wave_nm))
-        return np.interp(wave_nm, self.spectra.wave_nm[here], blaze[here])
+        return np.interp(wave_nm, self.spectra.wave_nm[here], blaze[here] / np.nanmax(blaze))
 
     def _empty(self) -> InputError:
         measured = np.isfinite(self.spectra.flux_e) & (self.spectra.error_e > 0)

@@ -150,7 +150,7 @@ def test_a_point_source(extract, exposure, sky):
     steps = np.diff(np.log(merged["WAVE"])) * 299792.458
     assert steps == pytest.approx(15, abs=0.01)
     per_nm = spectra.blaze / spectra.width_nm
-    density = spectra.flux_e / per_nm * per_nm.max() / 600.0
+    density = spectra.flux_e / spectra.blaze * per_nm.max() / 600.0
     here = spectra.of(1) & (np.abs(spectra.wave_nm - 610) < 5)
     near = np.abs(merged["WAVE"] - 610) < 5
     assert np.mean(merged["FLUX"][near]) == pytest.approx(np.mean(density[here]), rel=2e-3)
