@@ -12,7 +12,12 @@ from scipy.spatial import cKDTree
 from soxs_recipes.algorithms.aperture_photometry import aperture_fluxes
 from soxs_recipes.algorithms.hidden_stars import believable, uncovered
 from soxs_recipes.algorithms.image_background import noise_excess, sky_of
-from soxs_recipes.algorithms.photometry import PhotometrySettings, StarFluxes, fit_stars
+from soxs_recipes.algorithms.photometry import (
+    PhotometrySettings,
+    StarFit,
+    StarFluxes,
+    fit_stars,
+)
 from soxs_recipes.algorithms.point_spread import (
     PointSpread,
     cut_stamps,
@@ -54,6 +59,27 @@ _QUICK = PhotometrySettings(rounds=1, joint_errors=False)
 _FINAL, _LAST = PhotometrySettings(rounds=2), PhotometrySettings(rounds=1)
 _EXTENDED_SIGMA, _EXTENDED_SHARE = 5.0, 0.1
 _POOR_CHI2 = 5.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image to look for stars in.
+
+    Attributes
+    ----------
+    flux, variance : ndarray
+        Electrons, sky included, and variance.
+    noise : ndarray
+        Variance of the background.
+    good, saturated : ndarray of bool
+        Usable and saturated pixels.
+    """
+
+    flux: Image
+    variance: Image
+    noise: Image
+    good: Mask
+    saturated: Mask
 
 
 @dataclass(frozen=True)
@@ -102,6 +128,23 @@ class ImageStars:
         """Flux of a star that is so many times its error, sky and read noise alone, electrons."""
         return sigma * self.sky_noise * float(np.sqrt(self.profile.noise_pixels()))
 
+    def under_sloping_light(self, slope_error: float) -> ImageStars:
+        """Stars whose fluxes share in the error of the illumination.
+
+        Parameters
+        ----------
+        slope_error : float
+            Standard error of the relative change of the illumination from the middle to an edge.
+        """
+        half_y, half_x = ((size - 1) / 2 for size in self.residual.shape)
+        away = np.hypot(self.stars.x / half_x - 1, self.stars.y / half_y - 1)
+        error = slope_error * away * self.stars.flux
+        return replace(
+            self,
+            stars=replace(self.stars, flux_error=np.hypot(self.stars.flux_error, error)),
+            aperture_error=np.hypot(self.aperture_error, error),
+        )
+
 
 def measure_stars(
     flux: Image,
@@ -131,23 +174,11 @@ def measure_stars(
     fwhm = _typical_fwhm(image, noise, hidden, saturated)
     found = find_stars(image, noise, hidden, _SHARP * fwhm, kappa)
     profile, known = _profile(image, variance, good, saturated, found, fwhm)
-    if not len(found):
+    scene = Scene(flux, variance, noise, good, saturated)
+    fit, background, profile = _taken_apart(scene, found, background, profile)
+    image = flux - background
+    if not len(fit.stars):
         return _without_stars(profile, background, image, noise, good)
-    x, y, start = found.x, found.y, found.flux
-    for _ in range(_HIDDEN_ROUNDS):
-        fit = fit_stars(image, noise, good, x, y, start, profile, _QUICK)
-        # Faint stars and wings lift the background as first measured.
-        background = sky_of(flux - fit.model, fit.model, noise, good)
-        image = flux - background
-        profile = _profile_alone(image, fit.model, variance, good, fit.stars, profile, saturated)
-        x, y, start, new = uncovered(fit, image, noise, hidden | saturated, profile)
-        if new <= _HIDDEN_SHARE * len(x):
-            break
-    fit = fit_stars(image, noise, good, x, y, start, profile, _FINAL)
-    real = believable(fit.stars, profile, _LEAST_BLEND_SN)
-    if not real.all():
-        left = fit.stars.chosen(real)
-        fit = fit_stars(image, noise, good, left.x, left.y, left.flux, profile, _LAST)
     order = np.argsort(-fit.stars.flux)
     stars, elongated = fit.stars.chosen(order), fit.elongation.significance[order]
     residual = (image - fit.model).astype(np.float32)
@@ -158,6 +189,30 @@ def measure_stars(
     flags = _flags(stars, *aperture, saturated, profile, flux.shape)
     flags |= np.where(elongated > _ELONGATED, int(StarFlag.BLEND), 0)
     return ImageStars(stars, *aperture, flags, profile, known, background, residual, noise, good)
+
+
+def _taken_apart(
+    scene: Scene, found: Detections, background: Image, profile: PointSpread
+) -> tuple[StarFit, Image, PointSpread]:
+    """Fit of all stars, those found in the residuals of others included; sky and profile."""
+    x, y, flux = found.x, found.y, found.flux
+    noise, good = scene.noise, scene.good
+    for _ in range(_HIDDEN_ROUNDS):
+        fit = fit_stars(scene.flux - background, noise, good, x, y, flux, profile, _QUICK)
+        # Faint stars and wings lift the background as first measured.
+        background = sky_of(scene.flux - fit.model, fit.model, noise, good)
+        profile = _profile_alone(scene, background, fit, profile)
+        x, y, flux, new = uncovered(fit, scene.flux - background, noise, ~good, profile)
+        if new <= _HIDDEN_SHARE * len(x):
+            break
+    fit = fit_stars(scene.flux - background, noise, good, x, y, flux, profile, _FINAL)
+    real = believable(fit.stars, profile, _LEAST_BLEND_SN)
+    if not real.all():
+        left = fit.stars.chosen(real)
+        fit = fit_stars(
+            scene.flux - background, noise, good, left.x, left.y, left.flux, profile, _LAST
+        )
+    return fit, background, profile
 
 
 def _with_noise(stars: StarFluxes, pixels: float, noise: Image) -> StarFluxes:
@@ -206,25 +261,21 @@ def _profile(
 
 
 def _profile_alone(
-    image: Image,
-    model: Image,
-    variance: Image,
-    good: Mask,
-    stars: StarFluxes,
-    profile: PointSpread,
-    saturated: Mask,
+    scene: Scene, background: Image, fit: StarFit, profile: PointSpread
 ) -> PointSpread:
     """Profile from the brightest stars after their neighbours have been subtracted."""
+    stars = fit.stars
     half = int(np.ceil(_PROFILE_HALF_FWHM * profile.fwhm_px))
-    fit = _inside(stars, image.shape, half // 2) & ~_near(saturated, stars, half)
-    fit &= (stars.flux > _PROFILE_SN * stars.flux_error) & (stars.usable > 0.99)
-    fit &= ~_crowded(stars.x, stars.y, stars.flux, profile.fwhm_px, 1.5)
-    chosen = np.flatnonzero(fit)
+    fits = _inside(stars, scene.flux.shape, half // 2) & ~_near(scene.saturated, stars, half)
+    fits &= (stars.flux > _PROFILE_SN * stars.flux_error) & (stars.usable > 0.99)
+    fits &= ~_crowded(stars.x, stars.y, stars.flux, profile.fwhm_px, 1.5)
+    chosen = np.flatnonzero(fits)
     chosen = chosen[np.argsort(-stars.flux[chosen])][:_PROFILE_STARS]
     if not len(chosen):
         return profile
     ours = stars.chosen(chosen)
-    stamps = cut_stamps(image - model, np.where(good, variance, np.inf), ours.x, ours.y, half)
+    spread = np.where(scene.good, scene.variance, np.inf)
+    stamps = cut_stamps(scene.flux - background - fit.model, spread, ours.x, ours.y, half)
     stamps = with_star(stamps, ours.x, ours.y, ours.flux, profile)
     return fit_point_spread(stamps, ours.x, ours.y, profile, rounds=1)
 

@@ -177,6 +177,8 @@ def fit_stars(
         Rounds, errors and sky.
     """
     settings = settings or PhotometrySettings()
+    if not len(x):
+        return _empty_fit(image.shape)
     side = _block_side(len(x), profile)
     scene = _scene(image, variance, good, profile, settings, side)
     start = np.maximum(np.array(flux, dtype=float), 1.0)
@@ -192,6 +194,12 @@ def fit_stars(
     shape = elongation(pixels, state.x, state.y, state.flux, discs)
     shape = replace(shape, variance=shape.variance * side**2)
     return StarFit(stars, model, shape)
+
+
+def _empty_fit(shape: tuple[int, int]) -> StarFit:
+    none = np.empty(0)
+    stars = StarFluxes(*[none] * len(StarFluxes.__dataclass_fields__))
+    return StarFit(stars, np.zeros(shape, np.float32), Elongation(none, none, none))
 
 
 def _block_side(count: int, profile: PointSpread) -> int:

@@ -68,12 +68,16 @@ class SkyFlat:
         Share of the values that were left out because of stars.
     scatter : float
         Standard deviation of the response from pixel to pixel.
+    slope_error : float
+        Standard error of the relative change of the illumination from the middle to an edge along
+        one axis: what the frames' gradients, which are the sky's own, leave in their mean.
     """
 
     frame: DetectorFrame
     levels_e: NDArray[np.float64]
     star_fraction: float
     scatter: float
+    slope_error: float
 
 
 def combine_sky_flats(
@@ -99,7 +103,7 @@ def combine_sky_flats(
     settings = settings or SkyFlatSettings()
     levels = np.array([_level(frame, settings) for frame in frames])
     scaled = [frame.times(1 / level) for frame, level in zip(frames, levels, strict=True)]
-    scaled = _levelled(scaled)
+    scaled, slope_error = _levelled(scaled)
     flux = np.stack([frame.flux for frame in scaled])
     quality = np.stack([frame.quality for frame in scaled])
     stars = _stars(flux, quality, settings.star_kappa)
@@ -108,7 +112,7 @@ def combine_sky_flats(
     combined = stack_arrays(flux, variance, quality, settings.stacking).frame()
     combined = combined.times(1 / float(np.median(combined.flux[combined.good()])))
     frame, scatter = _with_bad_pixels(combined, settings)
-    return SkyFlat(frame, levels, float(stars.mean()), scatter)
+    return SkyFlat(frame, levels, float(stars.mean()), scatter, slope_error)
 
 
 def _level(frame: DetectorFrame, settings: SkyFlatSettings) -> float:
@@ -125,17 +129,22 @@ def _level(frame: DetectorFrame, settings: SkyFlatSettings) -> float:
     return level
 
 
-def _levelled(frames: Sequence[DetectorFrame]) -> list[DetectorFrame]:
-    """Divide each frame by the plane in which its gradient differs from the mean of all."""
+def _levelled(frames: Sequence[DetectorFrame]) -> tuple[list[DetectorFrame], float]:
+    """Divide each frame by the plane in which its gradient differs from the mean of all.
+
+    The standard error of the mean gradient along an axis is returned, too.
+    """
     planes = np.array([_plane(frame) for frame in frames])
     planes[:, 1:] -= planes[:, 1:].mean(axis=0)
+    degrees = len(frames) * (len(frames) - 1)
+    error = float(np.sqrt(np.sum(planes[:, 1:] ** 2) / 2 / degrees)) if degrees else 0.0
     ny, nx = frames[0].shape
     x, y = np.linspace(-1, 1, nx, dtype="f4"), np.linspace(-1, 1, ny, dtype="f4")[:, None]
     result = []
     for frame, (_, along_x, along_y) in zip(frames, planes.astype("f4"), strict=True):
         model = 1 + along_x * x + along_y * y
         result.append(DetectorFrame(frame.flux / model, frame.error / model, frame.quality))
-    return result
+    return result, error
 
 
 def _plane(frame: DetectorFrame) -> NDArray[np.float64]:

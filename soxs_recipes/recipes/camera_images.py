@@ -29,6 +29,9 @@ MASTER_IMG_FLAT = Input(
     match=(*SAME_READOUT, ONE_FILTER),
 )
 
+SLOPE_ERROR = "ILLUM ERR"
+"""Quality parameter of master flats: how well the slope of their illumination is known."""
+
 # Pixels with more than this share of the full well are saturated.
 _FULL_SHARE = 0.97
 
@@ -129,6 +132,7 @@ def camera_image(
     struck = image_cosmic_rays(frame.flux, frame.variance, frame.good(), full)
     frame = frame.flag(struck, Quality.COSMIC_RAY)
     stars = measure_stars(frame.flux, frame.variance, frame.good(), full, run.settings.detect_sigma)
+    stars = stars.under_sloping_light(_slope_error(run, name))
     steps = (*detrended.steps, "cosmic rays flagged by L.A.Cosmic")
     count = int(struck.sum())
     return CameraImage(file, name, detrended.exptime_s, frame, stars, count, steps)
@@ -149,6 +153,15 @@ def _flat_of(
         )
     run.warning("No master flat: the response of the pixels and the vignetting stay in the image")
     return None
+
+
+def _slope_error(run: Run, name: str) -> float:
+    """Error of the slope of the illumination, middle to edge, in the flat of a filter."""
+    from soxs_recipes.instrument.detector import header_number
+
+    flats = [file for file in run.inputs.of(MASTER_IMG_FLAT) if filter_of(file) == name]
+    known = [header_number(file.header, f"ESO QC {SLOPE_ERROR}") for file in flats]
+    return max((value for value in known if value is not None), default=0.0)
 
 
 def _with_full_wells(frame: DetectorFrame, flat: DetectorFrame | None) -> DetectorFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe
+from soxs_recipes.recipes.camera_images import SLOPE_ERROR
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX
 from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending_inputs
 from soxs_recipes.recipes.declarations import (
@@ -64,6 +65,7 @@ of the filter: vignetting and dust. Pixels with little response are flagged.
     qc=(
         Qc("FLAT LEVEL", "e-", "mean of the frames' median signals"),
         Qc("FLAT DRIFT", "", "range of levels over their mean"),
+        Qc(SLOPE_ERROR, "", "error of the illumination's slope, middle to edge"),
         Qc("STAR FRAC", "", "fraction of values with stars"),
         Qc("RESPONSE SCATTER", "", "pixel-to-pixel scatter"),
         Qc("N LOW SENS", "px", "low-sensitivity pixels", int),
@@ -111,6 +113,7 @@ class SoxsImgMflat(SoxsRecipe):
         qc = {
             "FLAT LEVEL": flat.levels_e.mean(),
             "FLAT DRIFT": np.ptp(flat.levels_e) / flat.levels_e.mean(),
+            SLOPE_ERROR: flat.slope_error,
             "STAR FRAC": flat.star_fraction,
             "RESPONSE SCATTER": flat.scatter,
             "N LOW SENS": np.count_nonzero(has(flat.frame.quality, Quality.BAD_PIXEL)),
