@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -279,8 +279,8 @@ def _beam(
     start = _start(view, _expected(beam) + found.offset_arcsec, found.fwhm_arcsec, settings, snr)
     if scene is not None:
         start = scene_model(scene, start)
-        separated = separate_orders(pixels, sign, start, scene, settings.extraction)
-        pixels = without_beside(separated, sign)
+        beside = separate_orders(pixels, sign, start, scene, settings.extraction)
+        pixels = without_beside(beside, sign)
     traceable = snr >= TRACEABLE_SNR
     degree = settings.trace_degree if traceable else 0 if snr >= _CENTRED_SNR else -1
     how = ModelSettings(view.range_nm, degree, traceable, snr)
@@ -290,8 +290,8 @@ def _beam(
     else:
         whole = with_values(fit.pixels, view.pixels[exposure])
         fits = separate_orders(whole, sign, fit.model, scene, settings.extraction)
-    orders, share = _extract(fits, fit.model, settings)
-    spectra = BeamSpectra(orders, beam.exptime_s, _shared(fits, fit.model, beam.masters))
+    orders, shared, share = _extract(fits, fit.model, beam.masters, settings)
+    spectra = BeamSpectra(orders, beam.exptime_s, shared)
     return BeamResult(fit.model, fit.centres, spectra, share, scene)
 
 
@@ -308,27 +308,21 @@ def _start(
 
 
 def _extract(
-    fits: Sequence[OrderFit], model: ObjectModel, settings: ObjectSettings
-) -> tuple[dict[int, OrderSpectrum], float]:
-    """Spectra of all orders, and the median share of the profile on the slit."""
-    orders, shares = {}, []
-    for one in fits:
-        share = _slit_share(model, one, settings.limits_arcsec)
-        orders[one.near.pixels.order] = extract_order(one, share, settings.extraction)
+    fits: Iterable[OrderFit], model: ObjectModel, masters: MasterNoise, settings: ObjectSettings
+) -> tuple[dict[int, OrderSpectrum], dict[int, SharedNoise], float]:
+    """Spectra of all orders, their noise from master frames, the profile's share on the slit.
+
+    The fits are taken one by one, for each holds many times more than its spectrum.
+    """
+    orders, shared, shares = {}, {}, []
+    for fit in fits:
+        pixels = fit.near.pixels
+        share = _slit_share(model, fit, settings.limits_arcsec)
+        orders[pixels.order] = extract_order(fit, share, settings.extraction)
+        trace = model.trace.at(pixels.order, pixels.wave_nm)
+        shared[pixels.order] = shared_noise(fit, *trace, masters)
         shares.append(float(np.median(share)))
-    return orders, float(np.median(shares))
-
-
-def _shared(
-    fits: Sequence[OrderFit], model: ObjectModel, masters: MasterNoise
-) -> dict[int, SharedNoise]:
-    """What of the noise of every order comes from master frames."""
-    pixels = [fit.near.pixels for fit in fits]
-    traces = [model.trace.at(one.order, one.wave_nm) for one in pixels]
-    return {
-        one.order: shared_noise(fit, *trace, masters)
-        for one, fit, trace in zip(pixels, fits, traces, strict=True)
-    }
+    return orders, shared, float(np.median(shares))
 
 
 def _slit_share(model: ObjectModel, fit: OrderFit, limits_arcsec: tuple[float, float]) -> Array:

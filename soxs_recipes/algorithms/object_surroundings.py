@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -182,18 +182,16 @@ def separate_orders(
     model: ObjectModel,
     scene: SlitScene,
     extraction: ExtractionSettings,
-) -> list[OrderFit]:
-    """Fit the object of a scene together with all other light, order by order."""
-    fits = []
+) -> Iterator[OrderFit]:
+    """Fits of the object of a scene together with all other light, one order at a time."""
     for one in pixels:
         centre, fwhm = model.trace.at(one.order, one.wave_nm)
         shape = model.shapes[one.order]
         near = object_pixels(one, sign, centre, fwhm, shape, _REACH_FWHM)
-        fits.append(separate(near, _terms(near, scene), model.photon_factor, extraction.kappa))
-    return fits
+        yield separate(near, _terms(near, scene), model.photon_factor, extraction.kappa)
 
 
-def without_beside(fits: Sequence[OrderFit], sign: int) -> tuple[OrderPixels, ...]:
+def without_beside(fits: Iterable[OrderFit], sign: int) -> tuple[OrderPixels, ...]:
     """Pixels of all orders less the light beside the object."""
     return tuple(_without(fit, sign) for fit in fits)
 
