@@ -14,20 +14,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
+from soxs_recipes.algorithms.extraction_quality import CORE_FWHM, REACH_FWHM, bin_quality
 from soxs_recipes.algorithms.object_profile import ProfileShape
-from soxs_recipes.algorithms.quality import Quality, QualityArray, has
+from soxs_recipes.algorithms.quality import QualityArray
 from soxs_recipes.algorithms.spectrum_spline import SplineDesign, SplineSpectrum, fit_spectrum
 from soxs_recipes.algorithms.uniform_splines import at_places
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-REACH_FWHM = 3.0
-"""Distance from the object up to which pixels are used."""
-
-_CORE_FWHM = 0.6
-# Least share of its information that a bin keeps to be a measurement, and to be one as usual.
-_LEAST_COVERAGE, _USUAL_COVERAGE = 0.1, 0.7
 # Model errors allowed for when outliers are sought, relative to the object's signal.
 _FIRST_TOLERANCE, _TOLERANCE = 0.3, 0.05
 _ROUNDS = 4
@@ -123,9 +118,6 @@ class LightBeside:
     ----------
     light : ndarray
         Electrons in the pixels.
-    spectra : tuple of ndarray
-        Spectrum of each source beside the object at the pixels; the last two are even light along
-        the slit, and its slope.
     cost : ndarray, shape (bins,)
         Variance of the object's spectrum over what it would be if the light were known.
     sums_cost : float
@@ -133,7 +125,6 @@ class LightBeside:
     """
 
     light: NDArray
-    spectra: tuple[NDArray, ...]
     cost: Array
     sums_cost: float
 
@@ -336,7 +327,7 @@ def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSetting
         sky * shape_share,
         sky_variance * shape_share**2,
         background * shape_share,
-        _quality(fit),
+        bin_quality(near, fit.variance, fit.keep),
         best.covariance_factor * factor,
         1 - np.count_nonzero(fit.keep) / max(np.count_nonzero(near.usable), 1),
     )
@@ -353,7 +344,7 @@ def _variance(near: ObjectPixels, flux: Array, photon_factor: float) -> NDArray:
 
 def _first_guess(near: ObjectPixels) -> Array:
     """Median over the pixels of each bin that see most of the object."""
-    core = near.usable & (np.abs(near.x) < _CORE_FWHM) & (near.response > 0)
+    core = near.usable & (np.abs(near.x) < CORE_FWHM) & (near.response > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(core, near.value / near.response, np.nan)
     ordered = np.sort(nearest_bins(near.place, ratio), axis=1)
@@ -388,26 +379,3 @@ def _sky(fit: OrderFit) -> tuple[Array, Array]:
     planes = (near.pixels.sky[:, near.columns], near.pixels.sky_error[:, near.columns])
     sky, error = (near.fit(fit.variance, fit.keep, plane).flux for plane in planes)
     return sky, _SKY_ERROR_SHARE * error**2
-
-
-def _quality(fit: OrderFit) -> QualityArray:
-    """Bits of the bins: how much of the information is left, and what is saturated."""
-    near, count = fit.near, fit.near.pixels.count
-    near_object = np.abs(near.x) < REACH_FWHM
-    information = near.response**2 / np.where(fit.variance > 0, fit.variance, np.inf)
-    all_ = _sum_by_bin(near, np.where(near_object, information, 0.0), count)
-    kept = _sum_by_bin(near, np.where(fit.keep, information, 0.0), count)
-    coverage = np.divide(kept, all_, out=np.zeros(count), where=all_ > 0)
-    quality = np.where(coverage < _LEAST_COVERAGE, np.uint16(Quality.NO_DATA), np.uint16(0))
-    quality |= np.where(coverage < _USUAL_COVERAGE, np.uint16(Quality.INTERPOLATED), np.uint16(0))
-    bits = near.pixels.quality[:, near.columns]
-    core = np.abs(near.x) < _CORE_FWHM
-    for bit in (Quality.SATURATED, Quality.NONLINEAR):
-        marked = _sum_by_bin(near, (core & has(bits, bit)).astype(float), count) > 0
-        quality |= np.where(marked, np.uint16(bit), np.uint16(0))
-    return quality
-
-
-def _sum_by_bin(near: ObjectPixels, values: NDArray, count: int) -> Array:
-    place = np.clip(np.rint(near.place).astype(int), 0, count - 1)
-    return np.bincount(place.ravel(), values.ravel(), count)[:count]

@@ -84,7 +84,7 @@ def separate(
     clean = replace(near, value=near.value - beside)
     own = clean.fit(variance, keep, errors=True)
     costs = fit.costs(own, lengths)
-    return OrderFit(clean, own, variance, keep, LightBeside(beside, tuple(levels[1:]), *costs))
+    return OrderFit(clean, own, variance, keep, LightBeside(beside, *costs))
 
 
 @dataclass(frozen=True)

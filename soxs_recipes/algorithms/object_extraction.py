@@ -52,7 +52,8 @@ from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.shared_noise import SharedNoise, shared_noise
-from soxs_recipes.algorithms.slit_scene import SlitScene, slit_profiles
+from soxs_recipes.algorithms.slit_profiles import slit_profiles
+from soxs_recipes.algorithms.slit_scene import SlitScene
 
 Array = NDArray[np.float64]
 

@@ -18,12 +18,8 @@ from soxs_recipes.algorithms.extraction import (
 from soxs_recipes.algorithms.light_beside import separate
 from soxs_recipes.algorithms.object_model import ObjectModel
 from soxs_recipes.algorithms.object_search import SlitObject, StackedProfile
-from soxs_recipes.algorithms.slit_scene import (
-    SLOPE_ARCSEC,
-    SlitProfiles,
-    SlitScene,
-    describe_slit,
-)
+from soxs_recipes.algorithms.slit_profiles import SlitProfiles
+from soxs_recipes.algorithms.slit_scene import SLOPE_ARCSEC, SlitScene, describe_slit
 
 Array = NDArray[np.float64]
 
