@@ -33,11 +33,14 @@ class BeamSpectra:
         Time in which its electrons came.
     shared : mapping of int to SharedNoise
         By order, what of its noise other beams share.
+    image : tuple of int
+        Number of the exposure, by which beams with one sky are known, and sign of the object.
     """
 
     orders: Mapping[int, OrderSpectrum]
     exptime_s: float
     shared: SharedByOrder = field(default_factory=dict)
+    image: tuple[int, int] | None = None
 
 
 def combine_beams(beams: Sequence[BeamSpectra]) -> tuple[dict[int, OrderSpectrum], Array]:
@@ -66,12 +69,21 @@ def combine_beams(beams: Sequence[BeamSpectra]) -> tuple[dict[int, OrderSpectrum
         for beam in beams
     ]
     levels = _levels(scaled)
-    shared = [beam.shared for beam in beams]
     orders = {
-        order: _combined([one[order] for one in scaled], levels, SharedBeams.of(shared, order))
+        order: _combined([one[order] for one in scaled], levels, _shared(beams, order))
         for order in beams[0].orders
     }
     return orders, levels
+
+
+def _shared(beams: Sequence[BeamSpectra], order: int) -> SharedBeams:
+    """What the beams share in an order, as far as all of them tell."""
+    masters = [beam.shared[order] for beam in beams if order in beam.shared]
+    images = [beam.image for beam in beams if beam.image]
+    every = len(beams)
+    return SharedBeams(
+        masters if len(masters) == every else (), images if len(images) == every else ()
+    )
 
 
 def _times(spectrum: OrderSpectrum, factor: float) -> OrderSpectrum:
@@ -114,10 +126,12 @@ def _combined(beams: Sequence[OrderSpectrum], levels: Array, shared: SharedBeams
         values = np.array([getattr(beam, name) for beam in beams])
         return np.sum(np.where(weights > 0, values, 0.0) * weights, axis=0)
 
+    def terms(name: str) -> Array:
+        values = np.array([getattr(beam, name) for beam in beams])
+        return np.nan_to_num(np.where(scale > 0, values, 0.0)) * scale**2
+
     def noise(name: str) -> Array:
-        terms = np.array([getattr(beam, name) for beam in beams])
-        terms = np.where(scale > 0, terms, 0.0) * scale**2
-        return terms.sum(axis=0) + shared.added(terms)
+        return terms(name).sum(axis=0) + shared.added(terms(name), terms("sky_variance"))
 
     bits = np.where(shares > 0, np.array([beam.quality for beam in beams]), np.uint16(0))
     none = ~used.any(axis=0)

@@ -292,7 +292,7 @@ def _beam(
         whole = with_values(fit.pixels, view.pixels[exposure])
         fits = separate_orders(whole, sign, fit.model, scene, settings.extraction)
     orders, shared, share = _extract(fits, fit.model, beam.masters, settings)
-    spectra = BeamSpectra(orders, beam.exptime_s, shared)
+    spectra = BeamSpectra(orders, beam.exptime_s, shared, (exposure, sign))
     return BeamResult(fit.model, fit.centres, spectra, share, scene)
 
 

@@ -1,9 +1,13 @@
-"""Noise of master calibrations, which exposures share and which no average of them removes."""
+"""Noise that beams share: of master calibrations, and of the sky of one exposure.
+
+The noise of master frames is the same in all exposures, so that no average removes it. The error of
+a sky lies under both images of an object in a difference; as one of them is negative, it cancels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,29 +40,38 @@ SharedByOrder = Mapping[int, SharedNoise]
 
 @dataclass(frozen=True)
 class SharedBeams:
-    """Shared noise of one order in all beams; none if a beam's is not known."""
+    """Shared noise of one order in all beams.
 
-    beams: Sequence[SharedNoise] = field(default_factory=tuple)
+    Attributes
+    ----------
+    masters : sequence of SharedNoise
+        Noise of master frames; none if a beam's is not known.
+    images : sequence of (int, int)
+        Number of the exposure of each beam, and sign of the object in it.
+    """
 
-    @classmethod
-    def of(cls, beams: Sequence[SharedByOrder], order: int) -> SharedBeams:
-        """Pick an order."""
-        known = [beam[order] for beam in beams if order in beam]
-        return cls(known if len(known) == len(beams) else ())
+    masters: Sequence[SharedNoise] = ()
+    images: Sequence[tuple[int, int]] = ()
 
-    def added(self, variances: Array) -> Array | float:
+    def added(self, variances: Array, of_sky: Array) -> Array | float:
         """Variance of a sum beyond that of its terms, for they have noise in common.
 
         Parameters
         ----------
         variances : ndarray, shape (beams, bins)
             Variances of the terms.
+        of_sky : ndarray, shape (beams, bins)
+            What of them is due to the sky that was subtracted.
         """
         total: Array | float = 0.0
-        for i, one in enumerate(self.beams):
-            for j, other in enumerate(self.beams[:i]):
+        for i, one in enumerate(self.masters):
+            for j, other in enumerate(self.masters[:i]):
                 common = np.sqrt(variances[i] * one.share * variances[j] * other.share)
                 total = total + 2 * common * _overlap(one, other)
+        for i, (exposure, sign) in enumerate(self.images):
+            for j, (another, its_sign) in enumerate(self.images[:i]):
+                if exposure == another:
+                    total = total + 2 * sign * its_sign * np.sqrt(of_sky[i] * of_sky[j])
         return total
 
 

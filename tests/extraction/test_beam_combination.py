@@ -102,3 +102,20 @@ def test_noise_of_masters_does_not_average_out(apart_arcsec, common):
     pull = np.array([(run.flux - TRUTH) / np.sqrt(run.variance) for run in runs])
     assert pull.std() == pytest.approx(1, abs=0.02)
     assert np.median(runs[0].variance) == pytest.approx(200 * (1 + share * common), rel=0.05)
+
+
+def test_the_sky_of_a_difference_cancels():
+    """Under the positive and the negative image the error of the sky is the same."""
+    rng, sky2 = np.random.default_rng(7), 150.0
+    runs = []
+    for _ in range(300):
+        error = rng.normal(0, np.sqrt(sky2), BINS)
+        beams = []
+        for sign in (1, -1):
+            one = beam(rng).orders[12]
+            flux, variance = one.flux + sign * error, one.variance + sky2
+            one = replace(one, flux=flux, variance=variance, sky_variance=np.full(BINS, sky2))
+            beams.append(BeamSpectra({12: one}, 100.0, image=(0, sign)))
+        runs.append(combine_beams(beams)[0][12])
+    pull = np.array([(run.flux - TRUTH) / np.sqrt(run.variance) for run in runs])
+    assert pull.std() == pytest.approx(1, abs=0.03)
