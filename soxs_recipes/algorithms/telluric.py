@@ -8,7 +8,7 @@ the same night says is an expectation too, so that a faint spectrum falls back o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from soxs_recipes.algorithms.telluric_order_fit import (
 Array = NDArray[np.float64]
 Source = Callable[[Array], Array]
 
-USUAL_WATER_MM, USUAL_WATER_SD = 2.0, 0.8
+USUAL_WATER_MM, USUAL_WATER_SD = 1.5, 0.8
 """Water where nothing is known of it, and the scatter of its logarithm.
 
 Rather low for the site, so that a spectrum too faint to tell is corrected by too little.
@@ -35,6 +35,8 @@ Rather low for the site, so that a spectrum too faint to tell is corrected by to
 LEAST_BLAZE = 0.02
 _CARRIED_SD = {"water": 0.25, "component": 0.03}
 _LEAST_INFORMATION = 0.1
+_WELL_KNOWN = 0.1
+_CAUTION = 2.0
 _FIRST_SD_PX = (0.9, 1.3, 1.8, 2.6)
 _FIRST_SHIFT_PX = (-1.2, -0.6, 0.0, 0.6, 1.2)
 _SPREAD = {
@@ -141,8 +143,26 @@ def fit_telluric(
     shared = _shared(first, expected, standard)
     again = {n: _refined(n, expected[n], shared, first, standard) for n in models}
     final = {n: fitters[n].fit(again[n], _within(first[n].unknowns, again[n])) for n in models}
+    final = {n: _cautious(models[n], fit, shared[WATER_COLUMN]) for n, fit in final.items()}
     sources = {n: models[n].source_alone(final[n].unknowns) for n in models}
     return TelluricFit(final, {n: parts[n] for n in models}, shared, sources)
+
+
+def _cautious(model: OrderModel, fit: OrderFit, water: Expectation) -> OrderFit:
+    """Fit with less water by twice the variance of its logarithm.
+
+    Nothing where the spectrum is bright. Where it is faint the correction is rather too small,
+    which leaves absorption, than too large, which makes the spectrum worse than it was. The error
+    of the water holds what it was lowered by.
+    """
+    if WATER_COLUMN not in fit.unknowns or water.sd < _WELL_KNOWN:
+        return fit
+    by = _CAUTION * water.sd**2
+    lower = {**fit.unknowns, WATER_COLUMN: fit.unknowns[WATER_COLUMN] - by}
+    covariance = fit.covariance.copy()
+    place = list(fit.unknowns).index(WATER_COLUMN)
+    covariance[place, place] += by**2
+    return replace(fit, unknowns=lower, absorption=model.evaluate(lower), covariance=covariance)
 
 
 def order_parts(spectra: OrderSpectra) -> dict[int, OrderSpectrum]:

@@ -86,7 +86,8 @@ def transmission(
 ) -> Telluric:
     """Transmission at every bin of a spectrum.
 
-    Orders without absorption get 1; so do orders whose data speak against the absorption.
+    Orders without absorption get 1; so do orders whose data speak against the absorption, with
+    what is expected of it as error.
 
     Parameters
     ----------
@@ -104,12 +105,13 @@ def transmission(
     quality = np.zeros(spectra.wave_nm.size, np.uint16)
     for number, one in fit.orders.items():
         here = spectra.of(number)
-        if one.is_refuted:
-            quality[here] = Quality.EXTRAPOLATED
-            continue
         source = fit.source[number]
+        model = np.clip(one.absorption.value / source, 1e-4, 1.0)
+        if one.is_refuted:
+            quality[here], error[here] = Quality.EXTRAPOLATED, 1 - model
+            continue
         known = corrections[number] if corrections and number in corrections else None
-        value[here] = np.clip(one.absorption.value / source, 1e-4, 1.0)
+        value[here] = model
         error[here] = _error(one, spectra.wave_nm[here], known, settings) / source
         quality[here] = quality_of(spectra.wave_nm[here], value[here], error[here])
     return Telluric(spectra.order, spectra.wave_nm, value, error, quality)

@@ -130,6 +130,26 @@ def test_a_spectrum_is_never_made_worse(seed, water_mm, arm, snr, nights, molecu
     assert made_worse(seen, transmission(seen.spectra, fit)) == []
 
 
+@pytest.mark.parametrize("radiometer", [False, True])
+def test_a_spectrum_too_faint_to_tell_is_corrected_by_too_little(radiometer, nights, molecules):
+    """S/N 2, dry to wet: not worse than before, and the error says how well it is known."""
+    pulls, offsets = [], []
+    driest = 0.5 if radiometer else 0.7
+    for seed, water_mm in enumerate((driest, 0.8, 1.0, 2.0, 4.0, 8.0), 41):
+        seen = nights(seed).observe("VIS", "BB4000_17", snr=2, water_mm=water_mm, airmass=1.3)
+        told = Expectation(float(np.log(water_mm)) + 0.3 * (-1) ** seed, 0.3)
+        sight = Sight(1.3, told) if radiometer else Sight(1.3)
+        telluric = transmission(seen.spectra, fit_telluric(seen.spectra, molecules, sight))
+        assert made_worse(seen, telluric) == []
+        offsets.append(offset_and_scatter(seen, telluric, 0.9)[0])
+        absorbed = (seen.transmission > 0.3) & (seen.transmission < 0.95)
+        departure = telluric.transmission - seen.transmission
+        pulls.append(np.mean(departure[absorbed] / telluric.error[absorbed]))
+    assert np.sqrt(np.mean(np.square(pulls))) < 1.2
+    assert np.abs(pulls).max() < 2.5
+    assert np.sqrt(np.mean(np.square(offsets))) < 0.02
+
+
 def test_errors_are_those_of_the_transmission(nights, molecules):
     pulls = []
     for seed in (8, 9):
