@@ -253,7 +253,10 @@ def _scenes(view: SlitView, found: SlitObject, settings: ObjectSettings) -> list
     others = [one.offset_arcsec - found.offset_arcsec for one in view.objects if one != found]
     forced = settings.background == "yes"
     width = settings.slit_width_arcsec
-    if not forced and not is_suspicious(view.profile, found, width, others):
+    # In a difference, what two images of the object leave between them looks like a galaxy.
+    is_difference = any(_others(view.beams, k, beam) for k, beam in view.beams)
+    alone = is_difference or not is_suspicious(view.profile, found, width, others)
+    if alone and not forced:
         return None
     limits = settings.limits_arcsec
     beams = [
