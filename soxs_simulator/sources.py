@@ -101,7 +101,8 @@ SCENE_OBJECTS: dict[str, Callable[[], Target]] = {
 }
 """The simulator's own objects: name to a function that makes the target."""
 
-_GENERIC = re.compile(r"(A0V|PL|BB(\d+))_(-?\d+(?:\.\d+)?)")
+_GENERIC = re.compile(r"(A0V|PL|LINES|BB(\d+))_(-?\d+(?:\.\d+)?)")
+_LINES_PHOTONS, _LINES_KM_S = 20.0, 20.0
 _BESIDE = re.compile(r"(.+)_(HOST|NEXT)_(\d+(?:\.\d+)?)")
 _HOST_ARCSEC, _HOST_SCALE_ARCSEC, _HOST_KELVIN, _HOST_LINES = 1.0, 1.5, 5200.0, 0.5
 _NEXT_ARCSEC = 2.0
@@ -114,8 +115,9 @@ def find_target(name: str, seed: int, ideal: bool = False) -> Target:
     ----------
     name : str
         A flux standard (name or alias), ``HIP<number>`` (an A0V star whose magnitude, rotation and
-        velocity follow from the number), ``A0V_<V>``, ``PL_<AB>`` (power law), ``BB<kelvin>_<AB>``
-        or a name of `SCENE_OBJECTS`; AB magnitudes are at 550 nm.
+        velocity follow from the number), ``A0V_<V>``, ``PL_<AB>`` (power law), ``BB<kelvin>_<AB>``,
+        ``LINES_<AB>`` (a power law with emission lines narrower than can be resolved) or a name of
+        `SCENE_OBJECTS`; AB magnitudes are at 550 nm.
     seed, ideal
         Seed of the night, and whether standards follow their reference exactly.
 
@@ -144,6 +146,8 @@ def _generic(match: re.Match[str]) -> Array:
     magnitude = float(match[3])
     if match[1] == "PL":
         return power_law(magnitude)
+    if match[1] == "LINES":
+        return power_law(magnitude) + emission_lines(_LINES_PHOTONS, 0.0, _LINES_KM_S)
     if match[1] == "A0V":
         return a0v_star(magnitude, 60.0)
     return black_body(magnitude, float(match[2]))

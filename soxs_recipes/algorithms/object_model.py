@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import binary_dilation, median_filter, uniform_filter1d
 
 from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
 from soxs_recipes.algorithms.extraction import (
@@ -41,6 +41,8 @@ Array = NDArray[np.float64]
 _CHUNK_SNR, _LEAST_SNR = 8.0, 4.0
 # Spectra noisier than this per bin are smoothed before profiles are compared with them.
 _SMOOTH_SNR = 10.0
+# Lines stand out of the smoothed spectrum by so many SDs; they reach so many bins further.
+_LINE_SIGMA, _LINE_REACH, _LINE_WINDOW = 6.0, 4, 25
 _TURNS = 3
 # What an order's profile may differ from the arm's, relative to the peak, a priori.
 _ORDER_DEVIATION = 0.003
@@ -310,8 +312,13 @@ def _smoothed(fit: OrderFit) -> Array:
     if width < 2:
         return flux
     weight = 1 / noise**2
+    # Lines are compared as they are: smeared, they would pass for another profile.
+    usual = uniform_filter1d(median_filter(flux, _LINE_WINDOW, mode="nearest"), width)
+    line = binary_dilation(np.abs(flux - usual) > _LINE_SIGMA * noise, iterations=_LINE_REACH)
+    weight[line] *= 1e-6
     mean = uniform_filter1d(flux * weight, width, mode="nearest")
-    return np.maximum(mean / uniform_filter1d(weight, width, mode="nearest"), 0.0)
+    mean /= uniform_filter1d(weight, width, mode="nearest")
+    return np.maximum(np.where(line, flux, mean), 0.0)
 
 
 def _plus(change: Measurements, curve: Curve) -> Measurements:
