@@ -7,6 +7,7 @@ extension per order, called a chip there.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -36,6 +37,16 @@ WINDOWS_NM = (
     (1990.0, 2025.0),
 )
 """Where molecfit is told to look, nm in vacuum."""
+
+
+class Region(NamedTuple):
+    """Where molecfit looks: limits in micron, and the chip (from 1) that it belongs to."""
+
+    low_um: float
+    high_um: float
+    chip: int
+
+
 _LEAST_ERROR = 0.02
 _NM_PER_MICRON = 1000.0
 
@@ -63,7 +74,7 @@ def _chip(part: OrderSpectrum) -> fits.BinTableHDU:
         air_to_vacuum(part.air_nm) / _NM_PER_MICRON,
         part.value,
         np.sqrt(part.variance),
-        part.good.astype("i4"),
+        part.good.astype("i4"),  # 1: the pixel may be used
     )
     kinds = ("D", "D", "D", "J")
     columns = [
@@ -73,14 +84,24 @@ def _chip(part: OrderSpectrum) -> fits.BinTableHDU:
     return fits.BinTableHDU.from_columns(columns, name=f"ORDER{part.number}")
 
 
-def windows_inside(spectra: OrderSpectra) -> list[tuple[float, float]]:
-    """Windows, in micron, that an order of a spectrum covers."""
-    spans = [air_to_vacuum(spectra.wave_nm[spectra.of(order)]) for order in spectra.orders]
-    return [
-        (first / _NM_PER_MICRON, last / _NM_PER_MICRON)
-        for first, last in WINDOWS_NM
-        if any(wave.min() < first and wave.max() > last for wave in spans)
-    ]
+def regions_inside(spectra: OrderSpectra, orders: list[int]) -> list[Region]:
+    """Windows that an order covers, each with the chip in whose middle it lies best.
+
+    Parameters
+    ----------
+    spectra : OrderSpectra
+        The spectrum.
+    orders : list of int
+        Orders of its chips.
+    """
+    spans = [air_to_vacuum(spectra.wave_nm[spectra.of(order)]) for order in orders]
+    regions = []
+    for first, last in WINDOWS_NM:
+        room = [min(first - wave.min(), wave.max() - last) for wave in spans]
+        if room and max(room) > 0:
+            limits = (first / _NM_PER_MICRON, last / _NM_PER_MICRON)
+            regions.append(Region(*limits, 1 + int(np.argmax(room))))
+    return regions
 
 
 def read_molecfit_transmission(path: Path, spectra: OrderSpectra, orders: list[int]) -> Telluric:
@@ -121,7 +142,11 @@ def read_molecfit_transmission(path: Path, spectra: OrderSpectra, orders: list[i
 def _chip_transmission(
     tables: list[fits.FITS_rec], chip: int, path: Path
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wavelengths and transmission of a chip: its rows of one table, or a table of its own."""
+    """Wavelengths and transmission of a chip: its rows of one table, or a table of its own.
+
+    A row holds what a pixel was given as (lambda) beside the wavelength that the fit corrected it
+    to (mlambda): its transmission goes with the pixel.
+    """
     first = tables[0]
     if len(tables) >= chip and len(tables) > 1:
         rows = tables[chip - 1]
@@ -129,7 +154,7 @@ def _chip_transmission(
         rows = first[first["chip"] == chip] if "chip" in first.names else first
     if not len(rows):
         raise _foreign(path, f"rows of chip {chip}", "none")
-    name = "mlambda" if "mlambda" in first.names else "lambda"
+    name = "lambda" if "lambda" in first.names else "mlambda"
     wave = np.array(rows[name], float) * _NM_PER_MICRON
     sort = np.argsort(wave)
     return wave[sort], np.array(rows["mtrans"], float)[sort]

@@ -14,11 +14,29 @@ from soxs_recipes.errors import SoxsError
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.order_spectra import OrderSpectra
     from soxs_recipes.algorithms.telluric_curve import Telluric
+    from soxs_recipes.products.molecfit_files import Region
     from soxs_recipes.recipes.frames import InputFrame
 
 ESOREX = "esorex"
 MODEL, CALCTRANS = "molecfit_model", "molecfit_calctrans"
 _MODEL_PRODUCTS = ("ATM_PARAMETERS", "BEST_FIT_PARAMETERS", "MODEL_MOLECULES")
+_CALCTRANS_OPTIONS = {
+    "CHIP_EXTENSIONS": "TRUE",
+    "MAPPING_ATMOSPHERIC": "0,1",
+    "MAPPING_CONVOLVE": "0,1",
+}
+# Parameter of molecfit: the card where it looks by default, and the value at La Silla without it.
+_SITE = {
+    "RELATIVE_HUMIDITY": ("ESO TEL AMBI RHUM", 30.0),
+    "PRESSURE": ("ESO TEL AMBI PRES START", 770.0),
+    "TEMPERATURE": ("ESO TEL AMBI TEMP", 12.0),
+    "MIRROR_TEMPERATURE": ("ESO TEL TH M1 TEMP", 12.0),
+    "ELEVATION": ("ESO TEL GEOELEV", 2375.0),
+    "LONGITUDE": ("ESO TEL GEOLON", -70.7317),
+    "LATITUDE": ("ESO TEL GEOLAT", -29.2567),
+    "PIX_SCALE": ("", 0.3),
+}
+_SECONDS_PER_DAY = 86400.0
 _LONGEST_S = 1800
 _TAIL_LINES = 5
 
@@ -36,9 +54,8 @@ def molecfit_transmission(frame: InputFrame, spectra: OrderSpectra) -> Telluric:
         If EsoRex or molecfit is not installed, or fails.
     """
     from soxs_recipes.products.molecfit_files import (
-        MOLECULES,
         read_molecfit_transmission,
-        windows_inside,
+        regions_inside,
         write_molecfit_spectrum,
     )
 
@@ -47,24 +64,85 @@ def molecfit_transmission(frame: InputFrame, spectra: OrderSpectra) -> Telluric:
         here = Path(folder)
         science = here / "science.fits"
         orders = write_molecfit_spectrum(science, spectra, frame.header)
-        windows = ",".join(f"{low:.5f},{high:.5f}" for low, high in windows_inside(spectra))
-        options = {
-            "LIST_MOLEC": ",".join(MOLECULES),
-            "FIT_MOLEC": ",".join("1" for _ in MOLECULES),
-            "REL_COL": "1.0,1.0,1.06,1.0",
-            "WAVE_INCLUDE": windows,
-            "COLUMN_LAMBDA": "lambda",
-            "COLUMN_FLUX": "flux",
-            "COLUMN_DFLUX": "dflux",
-            "COLUMN_MASK": "mask",
-            "WLG_TO_MICRON": "1.0",
-            "WAVELENGTH_FRAME": "VAC",
-            "CHIP_EXTENSIONS": "TRUE",
-        }
+        regions = regions_inside(spectra, orders)
+        if not regions:
+            raise _no_region(frame)
+        options = {**_model_options(regions), **_circumstances(frame.header)}
         _run(esorex, MODEL, here, {science: "SCIENCE"}, options)
         fitted = {here / f"{tag}.fits": tag for tag in _MODEL_PRODUCTS}
-        _run(esorex, CALCTRANS, here, {science: "SCIENCE", **fitted}, {"CHIP_EXTENSIONS": "TRUE"})
+        _run(esorex, CALCTRANS, here, {science: "SCIENCE", **fitted}, _CALCTRANS_OPTIONS)
         return read_molecfit_transmission(here / "TELLURIC_DATA.fits", spectra, orders)
+
+
+def _model_options(regions: Sequence[Region]) -> dict[str, str]:
+    """Parameters of molecfit_model; those of regions are lists, one value for each."""
+    from soxs_recipes.products.molecfit_files import MOLECULES
+
+    return {
+        "LIST_MOLEC": ",".join(MOLECULES),
+        "FIT_MOLEC": ",".join("1" for _ in MOLECULES),
+        "REL_COL": "1.0,1.0,1.06,1.0",
+        "WAVE_INCLUDE": ",".join(f"{one.low_um:.5f},{one.high_um:.5f}" for one in regions),
+        "MAP_REGIONS_TO_CHIP": ",".join(str(one.chip) for one in regions),
+        "FIT_CONTINUUM": ",".join("1" for _ in regions),
+        "CONTINUUM_N": ",".join("2" for _ in regions),
+        "FIT_WLC": ",".join("1" for _ in regions),
+        "WLC_N": "1",
+        "WLC_CONST": "0.0",
+        "FIT_RES_BOX": "FALSE",
+        "RES_BOX": "0.0",
+        "FIT_RES_GAUSS": "TRUE",
+        "RES_GAUSS": "3.0",
+        "FIT_RES_LORENTZ": "FALSE",
+        "RES_LORENTZ": "0.0",
+        "COLUMN_LAMBDA": "lambda",
+        "COLUMN_FLUX": "flux",
+        "COLUMN_DFLUX": "dflux",
+        "COLUMN_MASK": "mask",
+        "WLG_TO_MICRON": "1.0",
+        "WAVELENGTH_FRAME": "VAC",
+        "CHIP_EXTENSIONS": "TRUE",
+    }
+
+
+def _circumstances(header: Mapping[str, object]) -> dict[str, str]:
+    """Values for the cards that molecfit asks for and the header has not.
+
+    Molecfit ends with an error where a card is missing whose keyword is not NONE.
+    """
+    from soxs_recipes.instrument import keywords as kw
+    from soxs_recipes.products.phase3_observation import slit_width_arcsec
+
+    seconds = float(header[kw.MJD_OBS]) % 1 * _SECONDS_PER_DAY
+    slit = slit_width_arcsec(header)
+    values = {
+        **_SITE,
+        "UTC": ("UTC", seconds),
+        "SLIT_WIDTH": ("ESO INS SLIT1 WID", slit),
+        "TELESCOPE_ANGLE": ("ESO TEL ALT", _altitude_deg(header)),
+    }
+    options = {}
+    for name, (card, value) in values.items():
+        if header.get(card) is None:
+            options |= {f"{name}_KEYWORD": "NONE", f"{name}_VALUE": f"{value:g}"}
+    return options
+
+
+def _altitude_deg(header: Mapping[str, object]) -> float:
+    """Altitude of the telescope by the airmass, plane-parallel."""
+    from math import asin, degrees
+
+    return degrees(asin(1 / max(float(header.get("ESO TEL AIRM START") or 1.0), 1.0)))
+
+
+def _no_region(frame: InputFrame) -> MolecfitError:
+    return MolecfitError(
+        "There is nothing for molecfit to fit",
+        file=frame.path,
+        expected="an order that covers one of its windows",
+        found="none",
+        remedy="leave --method at auto",
+    )
 
 
 def _installed() -> str:
