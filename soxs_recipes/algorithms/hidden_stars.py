@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from soxs_recipes.algorithms.photometry import StarFit, StarFluxes
 from soxs_recipes.algorithms.point_spread import PointSpread
-from soxs_recipes.algorithms.star_detection import find_stars
+from soxs_recipes.algorithms.star_detection import Detections, find_stars
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 
 # A peak of the residuals is a star above this threshold, the profile's error allowed for; it must
 # not stand nearer to another, in FWHM.
-_KAPPA, _MODEL_ERROR, _PEAK_FWHM = 5.0, 0.02, 0.5
+_KAPPA, _MODEL_ERROR, _PEAK_FWHM, _BESIDE_FWHM = 5.0, 0.02, 0.5, 1.5
 # A star is two if it is so significantly longer than the profile; they stand at most so far apart.
 _ELONGATED, _LONGEST_FWHM = 5.0, 1.0
 _LEAST_FLUX_SN = 20.0
@@ -47,8 +47,11 @@ def believable(stars: StarFluxes, profile: PointSpread, blend_sn: float = _LEAST
     reach = _NEAR_FWHM * profile.fwhm_px
     outshone, near = _outshone(position, stars.flux, reach), _has_neighbour(position, reach)
     least = np.where(outshone, blend_sn, np.where(near, 0.0, _LEAST_SN))
-    real = (stars.flux > least * stars.flux_error) & (stars.flux > 0)
-    return real & ~_outshone(position, stars.flux, _SAME_FWHM * profile.fwhm_px)
+    wrong = (stars.flux <= least * stars.flux_error) | (stars.flux <= 0)
+    wrong |= _outshone(position, stars.flux, _SAME_FWHM * profile.fwhm_px)
+    # One at a time: without the weakest, its neighbour may turn out to be real.
+    wrong[wrong] = ~_outshone(position[wrong], -(stars.flux / stars.flux_error)[wrong], reach)
+    return ~wrong
 
 
 def uncovered(
@@ -80,9 +83,7 @@ def uncovered(
     stars = fit.stars
     real = believable(stars, profile)
     if len(found) and real.any():
-        tree = cKDTree(np.column_stack([stars.x[real], stars.y[real]]))
-        distance, _ = tree.query(np.column_stack([found.x, found.y]))
-        found = found.chosen(distance > _PEAK_FWHM * profile.fwhm_px)
+        found = found.chosen(_new(found, stars.chosen(real), profile.fwhm_px))
     # Neighbours that are not known yet make stars long.
     few = len(found) < _FEW * len(stars)
     two = real & _is_two(fit, mask) & few
@@ -95,6 +96,20 @@ def uncovered(
     )
     x, y, flux = (np.concatenate(parts) for parts in columns)
     return x, y, flux, len(found) + int(two.sum())
+
+
+def _new(found: Detections, stars: StarFluxes, fwhm_px: float) -> Mask:
+    """Which peaks are no star's own; of those beside one star, the brightest.
+
+    A blend that was fitted as one star leaves a peak at both of its ends.
+    """
+    tree = cKDTree(np.column_stack([stars.x, stars.y]))
+    distance, beside = tree.query(np.column_stack([found.x, found.y]))
+    new = distance > _PEAK_FWHM * fwhm_px
+    near = np.flatnonzero(new & (distance < _BESIDE_FWHM * fwhm_px))
+    _, first = np.unique(beside[near], return_index=True)
+    new[np.delete(near, first)] = False
+    return new
 
 
 def _is_two(fit: StarFit, mask: Mask) -> Mask:

@@ -50,8 +50,10 @@ _ISOLATION_FWHM, _ISOLATION_SHARE = 4.0, 0.05
 _BLEND_FWHM, _BLEND_SHARE = 1.8, 0.1
 # The search for hidden stars ends when few are new.
 _HIDDEN_ROUNDS, _HIDDEN_SHARE = 5, 0.01
-# Least signal over noise of a star beside another: less is not told from nothing.
-_LEAST_BLEND_SN = 1.0
+# Least signal over noise of a star beside another: less is not told from nothing. So many times
+# at most stars are dropped and the others fitted again, while more than a share are in doubt.
+_LEAST_BLEND_SN = 2.0
+_LAST_ROUNDS, _DOUBTFUL_SHARE = 3, 0.003
 # Stars so significantly longer than the profile are blends that were not taken apart.
 _ELONGATED = 5.0
 _LEAST_USABLE = 0.8
@@ -197,21 +199,24 @@ def _taken_apart(
     """Fit of all stars, those found in the residuals of others included; sky and profile."""
     x, y, flux = found.x, found.y, found.flux
     noise, good = scene.noise, scene.good
+    # What a full star leaves at its rim is no star.
+    mask = ~good | maximum_filter(scene.saturated, 2 * int(profile.fwhm_px / 2) + 1)
     for _ in range(_HIDDEN_ROUNDS):
         fit = fit_stars(scene.flux - background, noise, good, x, y, flux, profile, _QUICK)
         # Faint stars and wings lift the background as first measured.
         background = sky_of(scene.flux - fit.model, fit.model, noise, good)
         profile = _profile_alone(scene, background, fit, profile)
-        x, y, flux, new = uncovered(fit, scene.flux - background, noise, ~good, profile)
+        x, y, flux, new = uncovered(fit, scene.flux - background, noise, mask, profile)
         if new <= _HIDDEN_SHARE * len(x):
             break
-    fit = fit_stars(scene.flux - background, noise, good, x, y, flux, profile, _FINAL)
-    real = believable(fit.stars, profile, _LEAST_BLEND_SN)
-    if not real.all():
+    image = scene.flux - background
+    fit = fit_stars(image, noise, good, x, y, flux, profile, _FINAL)
+    for _ in range(_LAST_ROUNDS):
+        real = believable(fit.stars, profile, _LEAST_BLEND_SN)
+        if np.count_nonzero(~real) <= _DOUBTFUL_SHARE * len(real):
+            break
         left = fit.stars.chosen(real)
-        fit = fit_stars(
-            scene.flux - background, noise, good, left.x, left.y, left.flux, profile, _LAST
-        )
+        fit = fit_stars(image, noise, good, left.x, left.y, left.flux, profile, _LAST)
     return fit, background, profile
 
 

@@ -228,7 +228,7 @@ def _scene(
         padded(usable),
         padded(np.ones(usable.shape)),
         replace(profile, fwhm_px=profile.fwhm_px / side),
-        settings,
+        replace(settings, profile_error=settings.profile_error / side),
     )
 
 

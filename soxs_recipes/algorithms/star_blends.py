@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soxs_recipes.algorithms.robust import mad_sd, median
+from soxs_recipes.algorithms.robust import median
 from soxs_recipes.algorithms.star_drawing import ProfileDisc, chunks, place
 from soxs_recipes.algorithms.star_equations import Pixels
 
@@ -21,9 +21,11 @@ Array = NDArray[np.float64]
 
 # Directions that are tried.
 _ANGLES = np.arange(16) * np.pi / 16
-# Signal over noise from which a star tells the error of the profile, and how many are needed.
-_PROFILE_SN, _LEAST_STARS = 40.0, 5
+# Share of the stars, the best measured, that tell the error of the profile, and how many it takes.
+_BEST_PERCENT, _LEAST_STARS = 50, 5
 _RIDGE = 1e-9
+# Error of a profile's mean square radius from star to star, FWHM^2: that of 0.3 % in its width.
+_SHAPE_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,10 @@ def elongation(
             normal = np.einsum("nap,nbp->nab", terms * weight[:, None], terms)
             right = np.einsum("nap,np->na", terms, weight * residual)
             moments[ours], information[ours] = _moments(normal, right)
+    fwhm = discs[0][0].profile.fwhm_px if discs else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _strongest(moments / flux[:, None], information * flux[:, None, None] ** 2)
+        moments, information = moments / flux[:, None], information * flux[:, None, None] ** 2
+    return _strongest(moments, information, _SHAPE_ERROR * fwhm**2)
 
 
 def _moments(normal: Array, right: Array) -> tuple[Array, Array]:
@@ -88,9 +92,10 @@ def _moments(normal: Array, right: Array) -> tuple[Array, Array]:
     return found, np.linalg.inv(inverse[:, 3:, 3:])
 
 
-def _strongest(moments: Array, information: Array) -> Elongation:
+def _strongest(moments: Array, information: Array, least_error: float) -> Elongation:
     """Direction in which an elongation is most significant."""
     moments, own = _without_common(moments, information)
+    own = np.hypot(own, least_error)
     cosine, sine = np.cos(_ANGLES), np.sin(_ANGLES)
     # Terms are half of xx, half of yy, and xy.
     along = np.stack([cosine**2 / 2, sine**2 / 2, cosine * sine], axis=1)
@@ -108,10 +113,11 @@ def _strongest(moments: Array, information: Array) -> Elongation:
 def _without_common(moments: Array, information: Array) -> tuple[Array, float]:
     """Moments without those that all bright stars have, and the scatter of the latter."""
     error = np.sqrt(1 / np.maximum(information[:, 0, 0], 1e-30))
-    tells = np.isfinite(moments).all(axis=1) & (error < np.nanpercentile(error, 20))
+    tells = np.isfinite(moments).all(axis=1) & (error < np.nanpercentile(error, _BEST_PERCENT))
     if tells.sum() < _LEAST_STARS:
         return moments, 0.0
     common = np.array([median(moments[tells, axis]) for axis in range(3)])
-    scatter = float(mad_sd(moments[tells, 0] - common[0]))
+    # A blend is only ever longer: the lower half knows nothing of it.
+    scatter = float(common[0] - np.percentile(moments[tells, 0], 16))
     typical = float(np.median(error[tells]))
     return moments - common, 2 * float(np.sqrt(max(scatter**2 - typical**2, 0.0)))

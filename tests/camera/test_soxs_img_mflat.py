@@ -40,6 +40,12 @@ def test_flat_is_response_times_illumination(master, expected):
     assert np.mean(np.abs(pull) > 6) < 1e-4
 
 
+def test_error_of_the_illumination_is_told(camera_calibrations):
+    error = fits.getval(camera_calibrations[-2][0], "ESO QC ILLUM ERR")
+    # Three twilights of 1 % from edge to edge, each in a direction of its own.
+    assert 0.0005 < error < 0.005
+
+
 def test_dead_pixels_are_flagged(master):
     dead = detector_maps("ACQ").dead
     assert has(master.quality, Quality.DEAD)[dead].mean() > 0.97
@@ -65,6 +71,19 @@ def test_level_gradient_and_stars_of_each_frame_do_not_count():
     assert np.std(columns - np.polyval(curve, np.arange(256))) < 1.5e-3
     assert 0 < flat.star_fraction < 0.02
     assert flat.scatter < 0.002
+
+
+def test_error_of_the_slope_is_what_the_frames_leave_in_their_mean():
+    def sky(rng):
+        y, x = np.mgrid[-1:1:128j, -1:1:128j]
+        for _ in range(3):
+            along_x, along_y = rng.normal(0, 0.005, 2)
+            flux = rng.poisson(20e3 * (1 + along_x * x + along_y * y)).astype("f4")
+            yield DetectorFrame.from_variance(flux, np.maximum(flux, 1))
+
+    rng = np.random.default_rng(3)
+    errors = [combine_sky_flats(list(sky(rng))).slope_error for _ in range(12)]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(0.005 / np.sqrt(3), rel=0.25)
 
 
 @pytest.mark.parametrize("level", [200.0, 0.0])
