@@ -7,7 +7,7 @@ from astropy.table import Table
 from numpy.polynomial import chebyshev
 
 from soxs_recipes.algorithms.order_table import scaled
-from soxs_recipes.errors import InputError, SettingMismatchError
+from soxs_recipes.errors import InputError, MissingInputError, SettingMismatchError
 from soxs_recipes.products.dispersion_tables import dispersion_tables
 from soxs_recipes.products.object_tables import read_trace
 from soxs_recipes.products.spectrum_tables import read_order_spectra
@@ -122,6 +122,14 @@ def extract(calibrations, run_recipe):
         return run_recipe(SoxsExtract, *pairs, *sets, **settings)
 
     return run
+
+
+def content_of(path):
+    with fits.open(path) as hdus:
+        return {
+            hdu.name: Table(hdu.data) if isinstance(hdu, fits.BinTableHDU) else hdu.data.copy()
+            for hdu in hdus[1:]
+        }
 
 
 def messages(capfd):
@@ -258,3 +266,45 @@ def test_a_solution_of_another_binning_is_refused(extract, exposure, sky, header
     path = write(tmp_path / "binned.fits", header, tables)
     with pytest.raises(SettingMismatchError, match="binning"):
         extract(exposure("PL_17.0"), more=[([path], "DISP_TAB_2D_VIS")])
+
+
+def test_frames_of_two_arms_are_refused(extract, exposure, simulated, tmp_path):
+    """Each arm is extracted by itself: nothing of the other is dropped in silence."""
+    pair = exposure("PL_17.0")
+    other = fits.getheader(simulated("dark", arm="NIR", frames=1)[0])
+    path = write(tmp_path / "nir.fits", other, content_of(pair[0]))
+    with pytest.raises(InputError, match="arm") as caught:
+        extract(pair, more=[([path], "SCI_SKY_SUB_NIR")])
+    assert caught.value.found == "NIR" and "VIS" in caught.value.expected
+    assert "of its own" in caught.value.remedy
+    with pytest.raises(InputError) as caught:
+        extract(pair, more=[([path], "SCI_SKY_MODEL_VIS")])
+    assert str(path) == caught.value.file and "NIR" in caught.value.found
+
+
+def test_a_missing_calibration_is_named(extract, exposure):
+    with pytest.raises(MissingInputError, match="BLAZE_TAB_VIS"):
+        extract(exposure("PL_17.0"), more=[([], "BLAZE_TAB_VIS")])
+
+
+def test_light_of_a_galaxy_is_told_and_can_be_left(extract, exposure):
+    pair = exposure("PL_18.0_HOST_1.0")
+    path = extract(pair)["SCI_SPECTRUM_ORDERS_VIS"]
+    share = fits.getheader(path)["ESO QC BACKGROUND FRAC"]
+    spectra = read_order_spectra(path)
+    assert 0.2 < share < 1.5
+    assert np.median(spectra.background_e) > 0
+    left = extract(pair, background="no")["SCI_SPECTRUM_ORDERS_VIS"]
+    assert fits.getheader(left)["ESO QC BACKGROUND FRAC"] == 0
+    assert np.nansum(read_order_spectra(left).flux_e) > 1.3 * np.nansum(spectra.flux_e)
+
+
+def test_light_as_long_as_the_slit_is_no_object(extract, exposure):
+    """The sky takes what is even along the slit; what is left is told to be no object."""
+    pair = exposure("BLANK-SKY")
+    content, cards = content_of(pair[0]), fits.getheader(pair[0])
+    content["FLUX"] = content["FLUX"] + np.float32(20.0)
+    path = write(pair[0].with_name("even.fits"), cards, content, cards["MJD-OBS"])
+    with pytest.raises(InputError, match="No object is found on the slit") as caught:
+        extract((path, pair[1]))
+    assert "as long as the slit" in caught.value.found
