@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 ESOREX = "esorex"
 MODEL, CALCTRANS = "molecfit_model", "molecfit_calctrans"
 _MODEL_PRODUCTS = ("ATM_PARAMETERS", "BEST_FIT_PARAMETERS", "MODEL_MOLECULES")
-_CALCTRANS_OPTIONS = {
-    "CHIP_EXTENSIONS": "TRUE",
-    "MAPPING_ATMOSPHERIC": "0,1",
-    "MAPPING_CONVOLVE": "0,1",
-}
 # Parameter of molecfit: the card where it looks by default, and the value at La Silla without it.
 _SITE = {
     "RELATIVE_HUMIDITY": ("ESO TEL AMBI RHUM", 30.0),
@@ -70,7 +65,8 @@ def molecfit_transmission(frame: InputFrame, spectra: OrderSpectra) -> Telluric:
         options = {**_model_options(regions), **_circumstances(frame.header)}
         _run(esorex, MODEL, here, {science: "SCIENCE"}, options)
         fitted = {here / f"{tag}.fits": tag for tag in _MODEL_PRODUCTS}
-        _run(esorex, CALCTRANS, here, {science: "SCIENCE", **fitted}, _CALCTRANS_OPTIONS)
+        options = _calctrans_options(len(orders))
+        _run(esorex, CALCTRANS, here, {science: "SCIENCE", **fitted}, options)
         return read_molecfit_transmission(here / "TELLURIC_DATA.fits", spectra, orders)
 
 
@@ -102,6 +98,16 @@ def _model_options(regions: Sequence[Region]) -> dict[str, str]:
         "WLG_TO_MICRON": "1.0",
         "WAVELENGTH_FRAME": "VAC",
         "CHIP_EXTENSIONS": "TRUE",
+    }
+
+
+def _calctrans_options(chips: int) -> dict[str, str]:
+    """Parameters of molecfit_calctrans: all chips have the one atmosphere that was fitted."""
+    mapping = ",".join("1" for _ in range(chips))
+    return {
+        "CHIP_EXTENSIONS": "TRUE",
+        "MAPPING_ATMOSPHERIC": mapping,
+        "MAPPING_CONVOLVE": mapping,
     }
 
 
@@ -169,10 +175,9 @@ def _run(
     sof = folder / f"{recipe}.sof"
     sof.write_text("".join(f"{path} {tag}\n" for path, tag in frames.items()))
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    done = _output(
-        [esorex, f"--output-dir={folder}", f"--log-dir={folder}", recipe, *arguments, str(sof)],
-        folder,
-    )
+    # Without it EsoRex calls products out_0000.fits and so on.
+    own = [f"--output-dir={folder}", f"--log-dir={folder}", "--suppress-prefix=TRUE"]
+    done = _output([esorex, *own, recipe, *arguments, str(sof)], folder)
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()
         raise MolecfitError(

@@ -109,6 +109,7 @@ if "--recipes" in arguments:
 options = dict(one[2:].split("=", 1) for one in arguments if one.startswith("--"))
 recipe = next(one for one in arguments if one.startswith("molecfit"))
 out = pathlib.Path(options["output-dir"])
+assert options["suppress-prefix"] == "TRUE"
 frames = {{tag: path for path, tag in map(str.split, open(arguments[-1]))}}
 with fits.open(frames["SCIENCE"]) as hdus:
     chips = [hdu.data.copy() for hdu in hdus[1:]]
@@ -133,7 +134,8 @@ if recipe == "molecfit_model":
         (out / (tag + ".fits")).write_text("")
 else:
     assert set(frames) == {{"SCIENCE", "ATM_PARAMETERS", "BEST_FIT_PARAMETERS", "MODEL_MOLECULES"}}
-    assert options["MAPPING_ATMOSPHERIC"] == options["MAPPING_CONVOLVE"] == "0,1"
+    mapping = ",".join("1" * len(chips))
+    assert options["MAPPING_ATMOSPHERIC"] == options["MAPPING_CONVOLVE"] == mapping
     chip = np.concatenate([[i] * len(one) for i, one in enumerate(chips, 1)])
     wave = np.concatenate([one["lambda"] for one in chips])
     # Chip by chip, lambda as given and mlambda as corrected, which is not where the pixel is.
