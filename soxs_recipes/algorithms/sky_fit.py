@@ -31,6 +31,8 @@ _SLIT_SCALE_ARCSEC = 6.0
 # the sky itself, as lines that are tilted or brighter at one end do, and by a share of the sky.
 _SLOPE_OF_STEP, _SLOPE_OF_LEVEL = 0.2, 0.01
 _STEP_KNOTS = 5
+# An object is seen where the pixels of a knot have this share of the usual information on it.
+_LEAST_SEEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,17 @@ class PackedOrder:
     shapes: tuple[Array32, ...] = ()
     distances: tuple[Array32, ...] = ()
 
+    def showing(self, strip: SlitStrip, objects: Sequence[SlitObject]) -> PackedOrder:
+        """Return the order with these objects."""
+        grid = strip.wave_nm, strip.slit_arcsec
+        local = np.flatnonzero(strip.inside)[self.packing.place]
+        return replace(
+            self,
+            objects=tuple(objects),
+            shapes=tuple(one.profile(*grid).reshape(-1)[local] for one in objects),
+            distances=tuple(one.distance(*grid).reshape(-1)[local] for one in objects),
+        )
+
     def basis(self, lit: Factors) -> Array32:
         """Electrons per pixel of sky (even, sloped) and of each object, along the last axis."""
         even = self.area * lit.at(self.slit) * self.packing.filled
@@ -188,8 +201,7 @@ def pack_order(
     known = measured > 0
     good &= packing.filled & known
     base, measured = (np.where(known, plane, np.float32(1)) for plane in (base, measured))
-    grid = strip.wave_nm, strip.slit_arcsec
-    return PackedOrder(
+    order = PackedOrder(
         place,
         packing,
         np.where(good, flux, np.float32(0)),
@@ -198,10 +210,8 @@ def pack_order(
         good,
         strip.slit_arcsec.reshape(-1)[local],
         strip.area.reshape(-1)[local],
-        tuple(objects),
-        tuple(one.profile(*grid).reshape(-1)[local] for one in objects),
-        tuple(one.distance(*grid).reshape(-1)[local] for one in objects),
     )
+    return order.showing(strip, objects)
 
 
 def first_state(order: PackedOrder, strip: SlitStrip, level: Array32) -> FitState:
@@ -241,7 +251,7 @@ def refit(
         Whether this is the last fit: weights stay, errors are found.
     """
     basis, unlit = order.basis(lit), order.unlit(lit, beside)
-    values, held = order.flux - unlit, _held_slope(state.coef)
+    values, held = order.flux - unlit, _held_slope(state.coef, basis.shape[-1])
     fit = sky_spline.fit(order.packing, basis, values, state.weight, last, held)
     sky, objects, light = _parts(order, basis, fit.coef)
     sky = sky + unlit
@@ -260,6 +270,15 @@ def sky_spectrum(
     return SkySpectrum(order.packing.first, settings.knot_px, coef, lit, beside)
 
 
+def firm_weight(order: PackedOrder, state: FitState) -> Array32:
+    """Weights without the ends of the order, where an object is not seen although the sky is."""
+    firm = np.ones(len(order.flux), bool)
+    for shape in order.shapes:
+        seen = np.sum(state.weight * (order.area * shape) ** 2, axis=1)
+        firm &= seen > _LEAST_SEEN * np.median(seen)
+    return state.weight * firm[:, None]
+
+
 def _finished(
     order: PackedOrder, before: FitState, basis: Array32, fit: sky_spline.SplineFit, now: FitState
 ) -> FitState:
@@ -271,7 +290,7 @@ def _finished(
     return replace(now, weight=before.weight, model_variance=(of_sky, of_all))
 
 
-def _held_slope(coef: Array | None) -> Array | None:
+def _held_slope(coef: Array | None, functions: int) -> Array | None:
     """Inverse variances expected of the differences of neighbouring unknowns.
 
     Only the slope of the sky is expected to be smooth, where the sky is.
@@ -282,7 +301,7 @@ def _held_slope(coef: Array | None) -> Array | None:
     step = uniform_filter1d(np.diff(level) ** 2, _STEP_KNOTS)
     usual = uniform_filter1d(np.abs(level), 64)[1:]
     expected = _SLOPE_OF_STEP**2 * step + (_SLOPE_OF_LEVEL * usual) ** 2
-    held = np.zeros((len(coef) - 1, coef.shape[1]))
+    held = np.zeros((len(coef) - 1, functions))
     held[:, 1] = 1 / np.maximum(expected, 1e-12)
     return held
 

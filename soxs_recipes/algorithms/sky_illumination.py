@@ -113,6 +113,8 @@ def measure_illumination(views: Sequence[SlitView]) -> Illumination:
     given_back = _in_objects(views)
     sums = np.array([_slit_sums(_with_lines(view, given_back)) for view in views])
     faintest = np.array([_faintest(view) for view in views])
+    # What bypasses the slit is much the same in all orders.
+    faintest = np.minimum(faintest, np.median(faintest)) if len(views) else faintest
     share = 0.5
     for _ in range(_ROUNDS):
         factors = _factors(sums, share * faintest)
@@ -130,8 +132,7 @@ def _in_objects(views: Sequence[SlitView]) -> list[float]:
 def _lines(sky: Array, one: ObjectView) -> tuple[Array, Array, Array]:
     """Lines of the sky, what the object has there above its continuum, and the variance."""
     above_sky, above = (
-        plane - median_filter(plane, _CONTINUUM_KNOTS, mode="nearest")
-        for plane in (sky, one.spectrum)
+        plane - median_filter(plane, _CONTINUUM_KNOTS) for plane in (sky, one.spectrum)
     )
     noise = _UNKNOWN_VARIANCE / np.maximum(one.information, 1e-30)
     quiet = above_sky < np.median(above_sky)

@@ -5,6 +5,8 @@ Per order the sky is a cubic spline in wavelength times a straight line in slit 
 object adds its profile along the slit times a spline of its own. Where an object is so bright
 that its profile is not known well enough, its pixels count less: the share of the profile that
 may be wrong adds to their noise. Thus a faint object costs no pixel, a bright one spoils none.
+The slope along the slit is expected to be smooth where the sky is smooth, so that beside the
+middle of the slit it costs no signal-to-noise ratio either.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from soxs_recipes.algorithms.sky_fit import (
     PackedOrder,
     SkySettings,
     SkySpectrum,
+    firm_weight,
     first_state,
     pack_order,
     refit,
@@ -118,10 +121,32 @@ def fit_sky(
     """
     good = frame.good() if left_out is None else frame.good() & ~left_out
     base = _base_variance(frame, settings)
-    flux = frame.flux
-    planes = flux, base, frame.variance, good
-    levels = [_level(strip, flux, good) for strip in strips]
-    profiles = measure_profiles(strips, [above for _, above in levels])
+    planes = frame.flux, base, frame.variance, good
+    even = Illumination.even(len(strips))
+    levels, objects = _objects(strips, frame.flux, good, settings)
+    packed = in_parallel(
+        lambda strip, level: _packed(strip, level, planes, objects, settings), strips, levels
+    )
+    fitted = _refitted(packed, even, settings)
+    slit = _illumination(fitted, even)
+    # Under a sky that is lit unevenly objects look other than they are.
+    evenly_lit = frame.flux - _unevenness(frame, fitted, slit)
+    _, objects = _objects(strips, evenly_lit, good, settings)
+    fitted = [
+        (order.showing(strip, objects), state)
+        for strip, (order, state) in zip(strips, fitted, strict=True)
+    ]
+    fitted = adjusted(_refitted(fitted, slit, settings))
+    slit = _illumination(fitted, slit)
+    return _last(frame, _reshaped(fitted), slit, objects, settings)
+
+
+def _objects(
+    strips: Sequence[SlitStrip], flux: Image, good: Mask, settings: SkySettings
+) -> tuple[list[Array32], tuple[SlitObject, ...]]:
+    """Level of the sky along the orders, and the objects above it."""
+    pairs = in_parallel(lambda strip: _level(strip, flux, good), strips)
+    profiles = measure_profiles(strips, [above for _, above in pairs])
     objects = find_objects(
         profiles,
         settings.expected_arcsec,
@@ -129,19 +154,20 @@ def fit_sky(
         settings.most_objects,
         settings.signed,
     )
+    return [level for level, _ in pairs], objects
 
-    even = Illumination.even(len(strips))
-    packed = in_parallel(
-        lambda strip, level: _packed(strip, level, planes, objects, settings),
-        strips,
-        [level for level, _ in levels],
-    )
-    fitted = _refitted(packed, even, settings)
-    slit = _illumination(fitted, even)
-    fitted = _refitted(fitted, slit, settings)
-    fitted = in_parallel(adjusted, *zip(*fitted, strict=True))
-    slit = _illumination(fitted, slit)
-    return _last(frame, _reshaped(fitted), slit, objects, settings)
+
+def _unevenness(
+    frame: DetectorFrame, orders: Sequence[tuple[PackedOrder, FitState]], slit: Illumination
+) -> Image:
+    """What the illumination along the slit adds to an even sky that was fitted."""
+    result = np.zeros(frame.shape, np.float32)
+    for (order, state), beside in zip(orders, slit.beside.tolist(), strict=True):
+        through = state.sky - np.float32(beside) * order.area
+        more = (slit.factors.at(order.slit) - 1) * through
+        filled = order.packing.filled
+        result.reshape(-1)[order.place[filled]] = more[filled]
+    return result
 
 
 def given_sky(
@@ -221,7 +247,8 @@ def _slit_view(
         for k, shape in enumerate(order.shapes)
     )
     even = state.coef[:, 0]
-    return SlitView(order.slit, order.area, residual, sky, light, state.weight, even, objects)
+    weight = firm_weight(order, state)
+    return SlitView(order.slit, order.area, residual, sky, light, weight, even, objects)
 
 
 def _information(order: PackedOrder, state: FitState, shape: Array32) -> NDArray[np.float64]:
@@ -245,7 +272,7 @@ def _reshaped(fitted: Sequence[tuple[PackedOrder, FitState]]) -> list[tuple[Pack
         for order, state in fitted:
             own = state.objects[k]
             data = order.flux - state.sky - sum(state.objects) + own
-            yield order.distances[k], data, own, state.weight
+            yield order.distances[k], data, own, firm_weight(order, state)
 
     count = len(fitted[0][0].shapes) if fitted else 0
     factors = [measure_factors(lights(k), _USUAL_MISFIT) for k in range(count)]

@@ -28,7 +28,7 @@ _SEPARATION_ARCSEC = 1.5
 # Departures of the profile from its usual shape: FWHM (relative), Moffat's power, exponent of the
 # FWHM in wavelength, and the curve of the trace in powers of wavelength (arcsec).
 _USUAL_FWHM_ARCSEC, _USUAL_POWER, _USUAL_EXPONENT = 1.0, 3.0, -0.2
-_SPREADS = np.array([0.5, 0.7, 0.3, 0.8, 0.5, 0.3])
+_SPREADS = np.array([0.5, 0.4, 0.3, 0.8, 0.5, 0.3])
 _REFERENCE_NM = 1000.0
 # A Moffat profile describes real ones to this share of themselves, and of their peak.
 _MISFIT, _LEAST_MISFIT = 0.03, 2e-4

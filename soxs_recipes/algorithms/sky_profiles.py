@@ -1,88 +1,145 @@
-"""Profiles of objects, moved and widened to what the pixels of an order show of them.
+"""Profiles of objects, moved and shaped as the pixels of the orders show them.
 
-One trace for all orders knows an object to a few hundredths of an arcsec. What it misses would
-pass for sky beside the object, so that in every order position and width are adjusted by least
-squares; they are drawn to what was expected where an object is faint.
+One Moffat profile along one trace knows an object to some per cent of its peak. What it misses
+would pass for sky beside the object, so that position, width and Moffat's power are adjusted by
+least squares: by what all orders have in common first, then order by order, the less the fainter
+the object is.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import median_filter, uniform_filter1d
 
 from soxs_recipes.algorithms import sky_spline
-from soxs_recipes.algorithms.sky_fit import SKY_FUNCTIONS, FitState, PackedOrder
-from soxs_recipes.algorithms.sky_objects import SlitObject
+from soxs_recipes.algorithms.parallel import in_parallel
+from soxs_recipes.algorithms.robust import mad_sd
+from soxs_recipes.algorithms.sky_factors import Factors
+from soxs_recipes.algorithms.sky_fit import SKY_FUNCTIONS, FitState, PackedOrder, firm_weight
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
+Fitted = tuple[PackedOrder, FitState]
 
-# Expected departures: level, position and width in the middle of an order, and their change to
-# its ends, and Moffat's power; positions in FWHM, the others relative.
-_EXPECTED = np.array([0.3, 0.3, 0.1, 0.1, 0.1, 0.1, 0.3])
+# Expected departures of all orders together, and of each from them: position and width in the
+# middle of an order and their change to its ends, and the inverse of Moffat's power; positions
+# in FWHM, widths relative.
+_COMMON = np.array([0.1, 0.1, 0.2, 0.1, 0.1])
+_OWN = np.array([0.1, 0.05, 0.05, 0.05, 0.03])
 _MOST = 0.3
+_LEAST_INVERSE_POWER, _MOST_INVERSE_POWER = 0.1, 0.6
 # Spectra noisier than this per knot are smoothed before profiles are compared with them.
 _SMOOTH_SNR2, _MOST_KNOTS = 20.0, 201
+# Beyond this a spectrum does not rule the comparison: its ends may be little but noise.
+_MOST_SIGMA = 10.0
 _STEP = np.float32(0.01)
 
 
-def adjusted(order: PackedOrder, state: FitState) -> tuple[PackedOrder, FitState]:
-    """Order with the profiles of its objects where a fit shows them, and their light with these.
+@dataclass(frozen=True)
+class _Normal:
+    """Normal equations of the departures of an object in an order."""
+
+    matrix: Array
+    right: Array
+
+
+def adjusted(orders: Sequence[Fitted]) -> list[Fitted]:
+    """Orders with the profiles of their objects where fits show them, and their light with these.
 
     Parameters
     ----------
-    order : PackedOrder
-        The order.
-    state : FitState
-        Fit with the profiles as they are.
+    orders : sequence of tuples of PackedOrder and FitState
+        Orders fitted with the profiles as they are.
     """
-    if not order.shapes:
-        return order, state
+    normals = in_parallel(_normals, orders)
+    departures = [_departures(parts) for parts in zip(*normals, strict=True)]
+    by_order = zip(*departures, strict=True) if departures else [()] * len(orders)
+    return in_parallel(_changed, orders, list(by_order))
+
+
+def _departures(parts: Sequence[_Normal]) -> list[Array]:
+    """Departures of an object in every order."""
+    matrix, right = sum(one.matrix for one in parts), sum(one.right for one in parts)
+    common = np.linalg.solve(matrix + np.diag(_COMMON**-2), right)
+    prior = np.diag(_OWN**-2)
+    return [
+        common + np.linalg.solve(one.matrix + prior, one.right - one.matrix @ common)
+        for one in parts
+    ]
+
+
+def _normals(fitted: Fitted) -> list[_Normal]:
+    """Normal equations of each object of an order.
+
+    Of a change of the profile only what the fit of sky and objects has not taken up already is
+    left in the residuals.
+    """
+    order, state = fitted
     residual = order.flux - state.sky - sum(state.objects)
-    column = np.arange(len(order.flux), dtype=np.float32)[:, None]
-    along = column / np.float32(max(len(column) - 1, 1)) * 2 - 1
-    parts = [_fitted(order, state, k, residual, along) for k in range(len(order.shapes))]
-    objects, distances = zip(*parts, strict=True)
-    shapes = tuple(
-        one.at_distance(x) * (shape / before.at_distance(distance))
-        for (one, x), shape, before, distance in zip(
-            parts, order.shapes, order.objects, order.distances, strict=True
-        )
-    )
-    lights = zip(state.objects, shapes, order.shapes, strict=True)
-    state = replace(state, objects=tuple(light * new / old for light, new, old in lights))
-    return replace(order, objects=objects, shapes=shapes, distances=distances), state
+    basis = order.basis(Factors.one())
+    weight = firm_weight(order, state)[..., None]
+    weighted = np.swapaxes(basis * weight, 1, 2)
+    inverse = np.linalg.pinv((weighted @ basis).astype(float), 1e-6, hermitian=True)
+    result = []
+    for number in range(len(order.shapes)):
+        terms = _terms(order, state, number)
+        terms -= basis @ (inverse @ (weighted @ terms)).astype(np.float32)
+        turned = np.swapaxes(terms * weight, 1, 2)
+        matrix = np.sum(turned @ terms, axis=0, dtype=float)
+        right = np.sum(turned @ residual[..., None], axis=0, dtype=float)[:, 0]
+        result.append(_Normal(matrix, right))
+    return result
 
 
-def _fitted(
-    order: PackedOrder, state: FitState, number: int, residual: Array32, along: Array32
-) -> tuple[SlitObject, Array32]:
-    """An object with another power of its profile, and the distances from it."""
-    distance, one = order.distances[number], order.objects[number]
+def _terms(order: PackedOrder, state: FitState, number: int) -> Array32:
+    """Change of the light in the pixels with each of the departures, along the last axis."""
+    distance, one, along = order.distances[number], order.objects[number], _along(order)
     here = one.at_distance(distance)
     slope = (one.at_distance(distance + _STEP) - one.at_distance(distance - _STEP)) / (2 * _STEP)
-    steeper = replace(one, power=(1 + _STEP) * one.power)
-    power = (steeper.at_distance(distance) - here) / _STEP
+    broader = replace(one, power=1 / (1 / one.power + float(_STEP)))
+    power = (broader.at_distance(distance) - here) / _STEP
     light = _smooth_light(order, state, number) * (order.shapes[number] / here)
-    terms = (here, -slope, -slope * distance)
-    design = [light * term * change for term in terms for change in (1, along)]
-    design.append(light * power)
-    normal = np.array([[_sum(state.weight, a, b) for b in design] for a in design])
-    right = np.array([_sum(state.weight, a, residual) for a in design])
-    departure = np.linalg.solve(normal + np.diag(1 / _EXPECTED**2), right)
-    _, _, *others, power = np.clip(departure, -_MOST, _MOST).astype(np.float32)
-    moved = distance - others[0] - others[1] * along
-    wider = 1 + others[2] + others[3] * along
-    return replace(one, power=float(one.power * (1 + power))), moved / wider
+    moved, wider = -light * slope, -light * slope * distance
+    return np.stack([moved, moved * along, wider, wider * along, light * power], axis=-1)
+
+
+def _changed(fitted: Fitted, departures: Sequence[Array]) -> Fitted:
+    """An order with its objects changed."""
+    order, state = fitted
+    parts = zip(order.objects, order.distances, order.shapes, departures, strict=True)
+    objects, distances, shapes, lights = [], [], [], []
+    for k, (one, distance, shape, departure) in enumerate(parts):
+        *bounded, power = departure
+        place, turn, width, growth = np.clip(bounded, -_MOST, _MOST).astype(np.float32)
+        inverse = np.clip(1 / one.power + power, _LEAST_INVERSE_POWER, _MOST_INVERSE_POWER)
+        new, along = replace(one, power=float(1 / inverse)), _along(order)
+        moved = (distance - place - turn * along) / (1 + width + growth * along)
+        ratio = new.at_distance(moved) / one.at_distance(distance)
+        objects.append(new)
+        distances.append(moved)
+        shapes.append(shape * ratio)
+        lights.append(state.objects[k] * ratio)
+    order = replace(order, objects=tuple(objects), distances=tuple(distances), shapes=tuple(shapes))
+    return order, replace(state, objects=tuple(lights))
+
+
+def _along(order: PackedOrder) -> Array32:
+    """Place along the order, from -1 to 1, by interval."""
+    return np.linspace(-1, 1, len(order.flux), dtype=np.float32)[:, None]
 
 
 def _smooth_light(order: PackedOrder, state: FitState, number: int) -> Array32:
     """Electrons of an object over its profile, smoothed where they are little but noise."""
     own = state.coef[:, SKY_FUNCTIONS + number]
-    information = _sum(state.weight, state.objects[number], state.objects[number]) / len(own)
+    centre = median_filter(own, _MOST_KNOTS)
+    apart = own - centre
+    own = centre + np.clip(apart, *(_MOST_SIGMA * mad_sd(apart) * np.array([-1, 1])))
+    light = state.objects[number]
+    information = _sum(firm_weight(order, state), light, light) / len(own)
     knots = int(np.clip(_SMOOTH_SNR2 / max(information - 1, 1e-3), 1, _MOST_KNOTS))
     spectrum = uniform_filter1d(own, knots)[:, None]
     area = (order.area * order.packing.filled)[..., None]
