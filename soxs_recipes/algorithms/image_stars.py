@@ -48,8 +48,8 @@ _SHARP = 0.7
 _ISOLATION_FWHM, _ISOLATION_SHARE = 4.0, 0.05
 # A blend: a neighbour within so many FWHM that has this share of the flux.
 _BLEND_FWHM, _BLEND_SHARE = 1.8, 0.1
-# The search for hidden stars ends when few are new.
-_HIDDEN_ROUNDS, _HIDDEN_SHARE = 5, 0.01
+# The search for hidden stars ends when few are new; the last of them do not change the profile.
+_HIDDEN_ROUNDS, _HIDDEN_SHARE, _PROFILE_ROUNDS = 5, 0.01, 3
 # Least signal over noise of a star beside another: less is not told from nothing. So many times
 # at most stars are dropped and the others fitted again, while more than a share are in doubt.
 _LEAST_BLEND_SN = 2.0
@@ -201,11 +201,12 @@ def _taken_apart(
     noise, good = scene.noise, scene.good
     # What a full star leaves at its rim is no star.
     mask = ~good | maximum_filter(scene.saturated, 2 * int(profile.fwhm_px / 2) + 1)
-    for _ in range(_HIDDEN_ROUNDS):
+    for turn in range(_HIDDEN_ROUNDS):
         fit = fit_stars(scene.flux - background, noise, good, x, y, flux, profile, _QUICK)
         # Faint stars and wings lift the background as first measured.
         background = sky_of(scene.flux - fit.model, fit.model, noise, good)
-        profile = _profile_alone(scene, background, fit, profile)
+        if turn < _PROFILE_ROUNDS:
+            profile = _profile_alone(scene, background, fit, profile)
         x, y, flux, new = uncovered(fit, scene.flux - background, noise, mask, profile)
         if new <= _HIDDEN_SHARE * len(x):
             break

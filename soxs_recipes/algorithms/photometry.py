@@ -189,7 +189,10 @@ def fit_stars(
         state = _improved(scene, state, equations)
     equations, pixels = _equations(scene, state, settings.joint_errors)
     stars = _in_pixels(_measured(scene, state, equations), side)
-    model = _model(variance, stars, profile)
+    if side == 1:
+        model = unpadded(scene.image - pixels.residual).astype(np.float32)
+    else:
+        model = _model(variance, stars, profile)
     discs = _fitted_discs(scene.profile, _typical_noise(unpadded(scene.variance)), state.flux)
     shape = elongation(pixels, state.x, state.y, state.flux, discs)
     shape = replace(shape, variance=shape.variance * side**2)

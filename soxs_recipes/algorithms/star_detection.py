@@ -9,6 +9,7 @@ peak needs no area of its own, so that neighbours of bright stars are found.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ Array = NDArray[np.float64]
 # Boxes of the background, px, and boxes over which its level is a median.
 _BOX_PX, _FILTER_BOXES = 64, 3
 _SIGMA_PER_FWHM = 1 / (2 * np.sqrt(2 * np.log(2)))
+# The filter ends at so many standard deviations.
+_TRUNCATE = 3.0
 # A peak needs this share of the filter on usable pixels.
 _LEAST_SHARE = 0.5
 # Distance, in FWHM, within which a star has one peak.
@@ -121,12 +124,13 @@ def filtered(image: Image, variance: Image, mask: Mask, fwhm_px: float) -> tuple
     """
     from scipy.ndimage import gaussian_filter
 
+    filter_ = partial(gaussian_filter, mode="constant", truncate=_TRUNCATE)
     sigma = fwhm_px * _SIGMA_PER_FWHM
     weight = np.where(mask, 0, 1 / np.maximum(variance, 1e-6)).astype(np.float32)
-    light = gaussian_filter(np.where(mask, 0, image) * weight, sigma, mode="constant")
+    light = filter_(np.where(mask, 0, image) * weight, sigma)
     # The square of a Gaussian is one of half the variance, of sum 1 / (4 pi sigma^2).
-    norm = gaussian_filter(weight, sigma / np.sqrt(2), mode="constant") / (4 * np.pi * sigma**2)
-    share = gaussian_filter((~mask).astype(np.float32), sigma, mode="constant")
+    norm = filter_(weight, sigma / np.sqrt(2)) / (4 * np.pi * sigma**2)
+    share = filter_((~mask).astype(np.float32), sigma)
     norm = np.maximum(norm, 1e-12)
     significance = np.where(share > _LEAST_SHARE, light / np.sqrt(norm), 0)
     return significance, light / norm / _CORE_SHARE

@@ -22,7 +22,7 @@ Index = NDArray[np.intp]
 
 # Degree of the polynomials and shifts per axis that they are fitted to: right to some 1e-5 of the
 # peak for a star of 2 px.
-_DEGREE, _SHIFTS = 8, 11
+_DEGREE, _SHIFTS = 8, 9
 # Values that are drawn in one go.
 _CHUNK = 1_500_000
 # So few stars are drawn from the profile itself.
