@@ -198,6 +198,18 @@ def test_targets_by_name(name):
     assert np.all(np.isfinite(photons)) and np.all(photons >= 0)
 
 
+def test_a_galaxy_or_a_star_beside_a_target():
+    wave = high_resolution_grid().air_nm
+    alone, host, pair = (find_target(f"PL_18.0{kind}", 1) for kind in ("", "_HOST_2.0", "_NEXT_5"))
+    own = np.interp(550.0, wave, alone.points[0].photons)
+    (galaxy,) = host.extended
+    along = 2 * galaxy.scale_arcsec * np.interp(550.0, wave, galaxy.photons)
+    assert along == pytest.approx(2 * own, rel=0.01) and galaxy.slit_arcsec == 1.0
+    assert np.array_equal(host.points[0].photons, alone.points[0].photons)
+    second = np.interp(550.0, wave, pair.points[1].photons)
+    assert second == pytest.approx(5 * own, rel=1e-3) and pair.points[1].slit_arcsec == 2.0
+
+
 def test_magnitude_is_as_asked():
     wave = high_resolution_grid().air_nm
     photons = np.interp(550.0, wave, find_target("PL_20.0", 1).points[0].photons)

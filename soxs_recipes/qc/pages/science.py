@@ -141,6 +141,11 @@ def _orders(axes: Axes, spectrum: np.ndarray) -> None:
     for order in np.unique(spectrum["ORDER"]):
         ours = good & (spectrum["ORDER"] == order)
         axes.plot(spectrum["WAVE"][ours], spectrum["FLUX"][ours], lw=0.4)
+    beside = spectrum["BACKGROUND"]
+    if np.any(beside[good] != 0):
+        lit = np.where(good, beside, np.nan)
+        axes.plot(spectrum["WAVE"], lit, ".", ms=0.8, color=GREY, label="light of others, left out")
+        axes.legend(fontsize=8)
     _limits(axes, spectrum["FLUX"][good])
     axes.set(title="extracted orders", xlabel="wavelength / nm", ylabel="electron per bin")
 
