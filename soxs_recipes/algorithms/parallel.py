@@ -22,16 +22,16 @@ def in_parallel(task: Callable[..., Result], *arguments: Sequence) -> list[Resul
     left = iter(range(len(jobs)))
 
     def work() -> None:
-        for number in left:
-            results[number] = task(*jobs[number])
-
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(work)
         try:
-            work()
+            for number in left:
+                results[number] = task(*jobs[number])
         finally:
             # After an error nothing more is begun.
             deque(left, maxlen=0)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(work)
+        work()
         other.result()
     return results
 
