@@ -44,10 +44,10 @@ _RADII = (9, 14, 20, 30, 45, 70)
 _EDGE_NOISE = 0.05
 # Radii in which they are fitted, FWHM: a faint star's flux is in its core; the signal over noise
 # from which it is not.
-_FAINT_RADIUS, _BRIGHT_RADIUS, _BRIGHT_SN = 1.0, 1.7, 80.0
+_FAINT_RADIUS, _BRIGHT_RADIUS, _BRIGHT_SN = 1.2, 2.0, 60.0
 _LARGEST_FIT_PX = 50
 # More pixels than this are fitted in blocks, if a star is wider than so many of them.
-_MOST_PIXELS, _LEAST_SAMPLING = 300_000, 4.0
+_MOST_PIXELS, _LEAST_SAMPLING = 400_000, 4.0
 # A star may move so far in a round, FWHM, and change its flux by so much of it (1-sigma).
 _STEP_FWHM, _STEP_FLUX = 0.12, 0.5
 # A star may lie so far beyond the edge, FWHM: of one further out too little is seen.
