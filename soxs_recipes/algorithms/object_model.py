@@ -49,6 +49,8 @@ _ORDER_DEVIATION = 0.003
 _WIDTH_DEGREE = 2
 # Pixels between these distances tell the variance of the sky at the object.
 _SKY_FROM_FWHM, _SKY_TO_ARCSEC = 1.5, 3.5
+# Of their variance at least this share is that of the sky.
+_LEAST_SKY_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -343,7 +345,9 @@ def _with_sky_variance(fit: OrderFit, factor: float) -> OrderPixels:
     own = np.zeros_like(pixels.variance)
     signal = near.response * np.maximum(near.level(fit.spectrum), 0)
     own[:, near.columns] = factor * signal
-    value = np.where(use, pixels.measured_variance - own, np.float32(0))
+    measured = pixels.measured_variance
+    # In the wings of a bright object next to nothing is left for the sky: it is never negative.
+    value = np.where(use, np.maximum(measured - own, _LEAST_SKY_SHARE * measured), np.float32(0))
     number = nearest_bins(pixels.place, use.astype(np.float32)).sum(axis=1)
     total = nearest_bins(pixels.place, value).sum(axis=1)
     enough = number >= 4
