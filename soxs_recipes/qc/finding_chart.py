@@ -26,6 +26,7 @@ MATCHED, UNMATCHED, TARGET, SLIT, INK = "#1769aa", "#b08d00", "#c2185b", "#c2185
 # Grey levels: background, and so many standard deviations of it up to black.
 _DARKEST_SIGMA = 12.0
 _COMPASS_ARCSEC = 20.0
+_RIM_POINTS = 4.0
 # Only this many stars without a match are marked, the brightest.
 _MOST_UNMATCHED = 300
 
@@ -179,16 +180,19 @@ def _draw_slit(axes: Axes, chart: _Chart) -> None:
 
 def _draw_compass(axes: Axes, chart: _Chart) -> None:
     """North and east as the coordinates have them, with the scale."""
+    from matplotlib.patheffects import withStroke
+
+    # A white rim sets them off from stars.
+    rim = [withStroke(linewidth=_RIM_POINTS, foreground="white")]
     inverse = np.linalg.inv(chart.to_sky)
     size = chart.image.shape[1]
     origin = np.array([0.15, 0.15]) * size
     for name, direction in (("E", (1, 0)), ("N", (0, 1))):
         tip = origin + inverse @ np.array(direction) * _COMPASS_ARCSEC
-        axes.annotate(
-            "", tip, origin, arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.4}
-        )
+        arrow = {"arrowstyle": "->", "color": INK, "linewidth": 1.4, "path_effects": rim}
+        axes.annotate("", tip, origin, arrowprops=arrow)
         place = origin + 1.2 * (tip - origin)
-        axes.text(*place, name, color=INK, ha="center", va="center", fontsize=11)
+        axes.text(*place, name, color=INK, ha="center", va="center", fontsize=11, path_effects=rim)
 
 
 def _draw_inset(axes: Axes, chart: _Chart) -> None:
