@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from soxs_recipes.algorithms.robust import mad_sd
-from soxs_recipes.algorithms.sky_factors import Factors, cells, shrunk
+from soxs_recipes.algorithms.sky_factors import Factors, cells
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 
-# Jaws of the slit, and profiles of objects, depart from the model by this much.
-_USUAL_ROUGHNESS, _USUAL_MISFIT = 0.01, 0.05
+# Illumination departs from a straight line by so much (SD) on such scales (arcsec).
+_USUAL = ((0.01, 2.0), (0.006, 0.45))
+# Profiles of objects depart from the model by this share.
+_USUAL_MISFIT = 0.05
+# Sky lines in the spectrum of an object are known to this without any line, relative, arcsec.
+_UNKNOWN_RATIO = 0.1
 # Light beside the slit is at most what this share of an order's pixels falls below.
 _FAINTEST_SHARE = 0.2
 _ROUNDS = 4
@@ -110,23 +114,36 @@ def measure_illumination(views: Sequence[SlitView]) -> Illumination:
     views : sequence of SlitView
         The orders.
     """
-    given_back = _in_objects(views)
-    sums = np.array([_slit_sums(_with_lines(view, given_back)) for view in views])
+    ratios, variances = _in_objects(views)
+    sums = np.array([_slit_sums(_with_lines(view, ratios)) for view in views])
+    doubts = [np.sqrt(v) * _along_slit(views, k) for k, v in enumerate(variances)]
     faintest = np.array([_faintest(view) for view in views])
     # What bypasses the slit is much the same in all orders.
     faintest = np.minimum(faintest, np.median(faintest)) if len(views) else faintest
     share = 0.5
     for _ in range(_ROUNDS):
-        factors = _factors(sums, share * faintest)
+        factors = _factors(sums, share * faintest, doubts)
         share = _share_beside(sums, faintest, factors.relative - 1)
     return Illumination(factors, share * faintest)
 
 
-def _in_objects(views: Sequence[SlitView]) -> list[float]:
-    """Sky lines in the spectrum of each object, relative to the sky (arcsec)."""
+def _in_objects(views: Sequence[SlitView]) -> tuple[list[float], list[float]]:
+    """Sky lines in the spectrum of each object, relative to the sky (arcsec), and the variance."""
     numbers = range(len(views[0].objects) if views else 0)
     parts = [[_lines(view.spectrum, view.objects[k]) for view in views] for k in numbers]
-    return [_followed(*map(np.concatenate, zip(*part, strict=True))) for part in parts]
+    found = [_followed(*map(np.concatenate, zip(*part, strict=True))) for part in parts]
+    return [ratio for ratio, _ in found], [variance for _, variance in found]
+
+
+def _along_slit(views: Sequence[SlitView], number: int) -> Array:
+    """Profile of an object by slit position, as the sky lines of all orders see it."""
+    above, below = np.zeros((2, len(Factors.one().relative)))
+    for view in views:
+        cell, weight = cells(view.slit).ravel(), (view.weight * view.sky**2).ravel()
+        shape = view.objects[number].shape.ravel()
+        above += np.bincount(cell, weight * shape, len(above))
+        below += np.bincount(cell, weight, len(above))
+    return above / np.maximum(below, 1e-30)
 
 
 def _lines(sky: Array, one: ObjectView) -> tuple[Array, Array, Array]:
@@ -141,14 +158,14 @@ def _lines(sky: Array, one: ObjectView) -> tuple[Array, Array, Array]:
     return above_sky[line], above[line], noise[line] + own
 
 
-def _followed(sky: Array, above: Array, variance: Array) -> float:
-    """Robust ratio of what an object has in sky lines to these."""
-    ratio, soft = 0.0, np.ones(len(sky))
+def _followed(sky: Array, above: Array, variance: Array) -> tuple[float, float]:
+    """Robust ratio of what an object has in sky lines to these, and its variance."""
+    soft = np.ones(len(sky))
     for _ in range(_ROUNDS):
-        information = np.sum(soft * sky**2 / variance) + 1 / _USUAL_ROUGHNESS**2
+        information = np.sum(soft * sky**2 / variance) + 1 / _UNKNOWN_RATIO**2
         ratio = float(np.sum(soft * sky * above / variance) / information)
         soft = 1 / (1 + (above - ratio * sky) ** 2 / (_CAUCHY**2 * variance))
-    return ratio
+    return ratio, float(1 / information)
 
 
 def _with_lines(view: SlitView, ratios: Sequence[float]) -> SlitView:
@@ -186,13 +203,30 @@ def _faintest(view: SlitView) -> float:
     return max(float(np.quantile(view.sky[used] / view.area[used], _FAINTEST_SHARE)), 0.0)
 
 
-def _factors(sums: Array, beside: Array) -> Factors:
+def _factors(sums: Array, beside: Array, doubts: Sequence[Array]) -> Factors:
     """Factors on the light through the slit, if so much comes beside it."""
     by_order = beside[:, None]
     ss, sa, aa, sr, ar = np.moveaxis(sums, 1, 0)
     below = np.sum(ss - 2 * by_order * sa + by_order**2 * aa, axis=0)
     above = np.sum(sr - by_order * ar, axis=0)
-    return shrunk(above, below, _USUAL_ROUGHNESS)
+    return _most_likely(above, np.maximum(below, 0.0), doubts)
+
+
+def _most_likely(above: Array, below: Array, doubts: Sequence[Array]) -> Factors:
+    """Factors that are smooth along the slit where they are not measured (Wiener's filter).
+
+    `doubts` are errors that all positions have in common, one standard deviation each.
+    """
+    place = Factors.one().position
+    apart = place[:, None] - place
+    usual = sum(sd**2 * np.exp(-0.5 * (apart / scale) ** 2) for sd, scale in _USUAL)
+    known = below > 0
+    variance = np.where(known, 1 / np.where(known, below, 1.0), 1.0)
+    departure = np.where(known, above / np.where(known, below, 1.0), 0.0)
+    noise = np.diag(variance) + sum(np.outer(one, one) for one in doubts)
+    gain = np.linalg.solve(usual + noise, usual).T
+    error = np.sqrt(np.maximum(np.diag(usual - gain @ usual), 0.0))
+    return Factors(place, 1 + gain @ departure, error)
 
 
 def _share_beside(sums: Array, faintest: Array, departure: Array) -> float:
