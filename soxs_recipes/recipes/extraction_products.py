@@ -132,7 +132,7 @@ EXTRACTION_QC = (
     Qc("SNR MEDIAN", "", "median signal-to-noise ratio per pixel"),
     Qc("OBJECT SLIT", "arcsec", "slit position, first exposure"),
     Qc("OBJECT SNR", "", "significance of its detection"),
-    Qc("OBJECT FWHM", "arcsec", "FWHM along the slit, middle of arm"),
+    Qc("OBJECT FWHM", "arcsec", "FWHM along slit, mid-arm"),
     Qc("SEEING", "arcsec", "FWHM of the disc at 500 nm"),
     Qc("OBJECT TRACED", "", "whether its own trace was measured", bool),
     Qc("SLIT FRAC", "", "share of its profile within slit ends"),
