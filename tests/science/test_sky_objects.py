@@ -1,39 +1,29 @@
-"""Objects along the slit: found once each, whatever their width."""
+"""Shape and trace of objects in profiles that are known."""
 
 import numpy as np
 import pytest
 
 from soxs_recipes.algorithms.sky_objects import Profiles, SlitObject, find_objects
 
-BLOCKS, LEAST_SNR = 30, 6.0
+BLOCKS, WIDTH, NOISE = 200, 44, 2.0
 
 
-def profiles(snr, *objects):
-    """Profiles of objects of given brightness; noise is a share of the peak of the first."""
-    rng = np.random.default_rng(1)
-    slit = np.arange(-5.3, 5.3, 0.28) + rng.uniform(-0.14, 0.14, (BLOCKS, 1))
-    wave = np.linspace(500.0, 850.0, BLOCKS)
-    lights = [level * one.profile(wave, slit).astype(float) for level, one in objects]
-    error = np.full(slit.shape, lights[0].max() / snr)
-    return Profiles(wave, slit, sum(lights) + rng.normal(0, error), error)
+def profiles(true, level=500.0, seed=1):
+    """Blocks of an object on a sloped rest of sky."""
+    wave = np.linspace(820, 2000, BLOCKS)
+    slit = np.tile(np.linspace(-5.5, 5.5, WIDTH), (BLOCKS, 1))
+    slit += np.linspace(-0.12, 0.12, BLOCKS)[:, None]
+    light = level * true.profile(wave, slit.astype("f4")).astype(float) + 0.3 - 0.02 * slit
+    light += np.random.default_rng(seed).normal(0, NOISE, light.shape)
+    return Profiles(wave, slit, light, np.full(light.shape, NOISE))
 
 
-@pytest.mark.parametrize("snr", [30, 300])
-@pytest.mark.parametrize("fwhm_arcsec", [0.7, 1.0, 1.3, 2.0])
-def test_wings_are_no_objects(fwhm_arcsec, snr):
-    star = SlitObject((0.4, 0.0, 0.0), fwhm_arcsec, 2.6)
-    (found,) = find_objects(profiles(snr, (100.0, star)), 0.4, LEAST_SNR, 3)
-    assert found.centre_arcsec[0] == pytest.approx(0.4, abs=0.02)
-    assert found.fwhm_arcsec == pytest.approx(fwhm_arcsec, rel=0.04)
-
-
-def test_a_faint_neighbour_is_found():
-    star, other = (SlitObject((place, 0.0, 0.0), 1.2) for place in (0.4, 2.4))
-    found = find_objects(profiles(100, (100.0, star), (10.0, other)), 0.4, LEAST_SNR, 3)
-    assert [one.centre_arcsec[0] for one in found] == pytest.approx([0.4, 2.4], abs=0.1)
-
-
-def test_a_negative_image_is_found_in_a_difference():
-    star, other = (SlitObject((place, 0.0, 0.0), 1.2) for place in (2.5, -2.5))
-    seen = profiles(50, (100.0, star), (-100.0, other))
-    assert len(find_objects(seen, 2.5, LEAST_SNR, 3, signed=True)) == 2
+@pytest.mark.parametrize("place", [-3.7, -2.5, 0.0, 2.5])
+def test_trace_and_shape_are_found_anywhere_on_the_slit(place):
+    true = SlitObject((place, 0.15, -0.05), 0.8, 3.3, -0.3)
+    (found,) = find_objects(profiles(true), place, 6.0, 3)
+    wave = np.linspace(820, 2000, 50)
+    assert found.trace(wave) == pytest.approx(true.trace(wave), abs=0.006)
+    assert found.fwhm_arcsec == pytest.approx(0.8, rel=0.02)
+    assert found.exponent == pytest.approx(-0.3, abs=0.05)
+    assert found.power == pytest.approx(3.3, abs=0.3)

@@ -63,3 +63,19 @@ def test_gaps_in_the_data_leave_a_finite_solution():
     assert np.isfinite(fit.covariance).all()
     inside = sky_spline.curves(fit.coef, packing.first, 1.0, np.float32([5.0, 45.0]))
     assert inside == pytest.approx(np.ones((2, 1)), abs=1e-3)
+
+
+def test_held_differences_are_a_prior(problem):
+    _, packing, values, weights, data, full = problem
+    functions = values.shape[-1]
+    held = np.random.default_rng(3).uniform(5, 50, (packing.knots - 1, functions))
+    fit = sky_spline.fit(packing, values, data, weights, errors=True, held=held)
+    steps = np.diff(np.eye(packing.knots), axis=0)
+    penalty = np.zeros((packing.knots, functions, packing.knots, functions))
+    for k in range(functions):
+        penalty[:, k, :, k] = steps.T @ (held[:, k, None] * steps)
+    weight, value = weights[packing.filled].astype(float), data[packing.filled].astype(float)
+    size = packing.knots * functions
+    normal = full.T @ (weight[:, None] * full) + penalty.reshape(size, size)
+    expected = np.linalg.solve(normal, full.T @ (weight * value))
+    assert fit.coef.ravel() == pytest.approx(expected, abs=1e-3)
