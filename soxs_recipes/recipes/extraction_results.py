@@ -88,6 +88,12 @@ def extraction_results(
     """
     spectra = extracted.spectra
     qc = {**quality_control(run, view, extracted, frames[0]), **temperatures(frames)}
+    share = qc["BACKGROUND FRAC"]
+    if share:
+        run.info(
+            f"Light of neighbours or of a galaxy under the object, {100 * share:.0f} % of its own, "
+            "was fitted with it and is not in its spectrum; --background=no leaves it in"
+        )
     contents = {
         SPECTRUM_ORDERS[role]: spectrum_tables(spectra),
         SPECTRUM_1D[role]: {"SPECTRUM": combined_orders(run, spectra)},

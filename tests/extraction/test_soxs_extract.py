@@ -287,9 +287,10 @@ def test_a_missing_calibration_is_named(extract, exposure):
         extract(exposure("PL_17.0"), more=[([], "BLAZE_TAB_VIS")])
 
 
-def test_light_of_a_galaxy_is_told_and_can_be_left(extract, exposure):
+def test_light_of_a_galaxy_is_told_and_can_be_left(extract, exposure, capfd):
     pair = exposure("PL_18.0_HOST_1.0")
     path = extract(pair)["SCI_SPECTRUM_ORDERS_VIS"]
+    assert "--background=no leaves it in" in messages(capfd)
     share = fits.getheader(path)["ESO QC BACKGROUND FRAC"]
     spectra = read_order_spectra(path)
     assert 0.2 < share < 1.5
