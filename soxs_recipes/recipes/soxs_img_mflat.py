@@ -65,7 +65,7 @@ of the filter: vignetting and dust. Pixels with little response are flagged.
     qc=(
         Qc("FLAT LEVEL", "e-", "mean of the frames' median signals"),
         Qc("FLAT DRIFT", "", "range of levels over their mean"),
-        Qc(SLOPE_ERROR, "", "error of the illumination's slope, middle to edge"),
+        Qc(SLOPE_ERROR, "", "error of slope, middle to edge"),
         Qc("STAR FRAC", "", "fraction of values with stars"),
         Qc("RESPONSE SCATTER", "", "pixel-to-pixel scatter"),
         Qc("N LOW SENS", "px", "low-sensitivity pixels", int),
