@@ -105,7 +105,7 @@ def departures(sky, request, spectra):
 @pytest.mark.parametrize(
     ("arm", "target", "most"),
     [
-        ("VIS", "PL_18.0_HOST_0.5", 0.012),
+        ("VIS", "PL_18.0_HOST_0.5", 0.02),
         ("NIR", "PL_17.0_HOST_1.0", 0.02),
         ("VIS", "PL_16.0_HOST_2.0", 0.04),
     ],
