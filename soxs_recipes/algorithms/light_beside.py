@@ -30,7 +30,10 @@ from soxs_recipes.algorithms.uniform_splines import AT_KNOT
 
 Array = NDArray[np.float64]
 
-_DIFFERENCE = np.array([1.0, -2.0, 1.0])
+_DIFFERENCE, _STEP = np.array([1.0, -2.0, 1.0]), np.array([-1.0, 1.0])
+# Where no pixel tells, light stays as it is rather than going on along a straight line, which would
+# be known so badly that rounding errors decide: share of the penalty on steps.
+_STEADY = 1e-3
 # Length over which light beside the object is smooth, in bins: shortest, longest, and that of what
 # the sky left.
 _SHORTEST, _LONGEST, _SKY_LENGTH = 0.7, 60.0, 120.0
@@ -42,6 +45,8 @@ _ROUNDS = 3
 # Variances are computed at so many bins of an order.
 _SAMPLES = 40
 _SMOOTH_BINS = 101
+# Bins with less than this share of the most information do not tell what is usual.
+_LIT_SHARE = 1e-3
 # Sum of squares of the splines at a place, averaged over places.
 _SQUARES = 0.48
 
@@ -111,7 +116,9 @@ class _Joint:
 
     def length(self, k: int) -> Array:
         """Bins over which a source is smooth: fewer the brighter it is, and where it has lines."""
-        information = np.maximum(self.normal[0, k :: self.number] / _SQUARES, 1e-30)
+        information = self.normal[0, k :: self.number] / _SQUARES
+        # Running sums do not forget values that are larger by many orders of magnitude.
+        information = np.maximum(information, _LIT_SHARE**2 * information.max() + 1e-30)
         coef, many = self.coef[:, k], _SMOOTH_BINS
         mean = uniform_filter1d(coef * information, many, mode="nearest")
         mean /= uniform_filter1d(information, many, mode="nearest")
@@ -125,14 +132,14 @@ class _Joint:
         """Variance of the first source over that with all others known: bins, sums of 20."""
         count = len(own.variance)
         bins = np.unique(np.linspace(5, count - 6, _SAMPLES).astype(int))
-        cost = self._variance(bins, 1) / own.variance[bins]
+        cost = _ratio(self._variance(bins, 1), own.variance[bins])
         everywhere = np.interp(np.arange(count), bins, np.maximum(cost, 1.0))
         for length in lengths:
             sharp = length[1:-1] < length.max()
             first = np.flatnonzero(np.diff(sharp.astype(int), prepend=0) == 1)[:_SAMPLES]
             middle = np.clip(first + _LINE_BINS, 0, count - 1)
             if middle.size:
-                at_lines = self._variance(middle, 1) / own.variance[middle]
+                at_lines = _ratio(self._variance(middle, 1), own.variance[middle])
                 here = np.flatnonzero(sharp)
                 nearest = np.abs(here[:, None] - middle).argmin(axis=1)
                 everywhere[here] = np.maximum(everywhere[here], at_lines[nearest])
@@ -141,7 +148,7 @@ class _Joint:
             return everywhere, 1.0
         total = np.cumsum(np.concatenate([[0.0], own.variance * everywhere]))
         apart = total[starts + COVARIANCE_BINS] - total[starts]
-        factor = float(np.median(self._variance(starts, COVARIANCE_BINS) / apart))
+        factor = float(np.median(_ratio(self._variance(starts, COVARIANCE_BINS), apart)))
         return everywhere, factor / own.covariance_factor
 
     def _variance(self, first: NDArray, width: int) -> Array:
@@ -152,6 +159,11 @@ class _Joint:
                 right[(first + bin_ + k) * self.number, np.arange(len(first))] += value
         solved = solveh_banded(self.matrix, right, lower=True, check_finite=False)
         return np.sum(solved * banded_product(self.normal, solved), axis=0)
+
+
+def _ratio(variance: Array, own: Array) -> Array:
+    """Variances over those of the source alone; 1 where that is not known."""
+    return np.divide(variance, own, out=np.ones_like(variance), where=own > 0)
 
 
 def _joint_fit(
@@ -196,12 +208,19 @@ def _weak_penalty(band: Array) -> Array:
 
 def _penalty(band: Array, length: Array) -> Array:
     """Penalty on second differences that smooths over a length that may change along the order."""
-    information = np.maximum(np.median(band[0]) / _SQUARES, 1e-12)
-    strength = information * np.minimum(length[:-2], length[2:]) ** 4
+    lit = band[0] > _LIT_SHARE * band[0].max()
+    information = np.median(band[0][lit]) / _SQUARES if lit.any() else 1e-12
     penalty = np.zeros((len(_DIFFERENCE), len(length)))
-    for distance in range(len(_DIFFERENCE)):
-        for k in range(len(_DIFFERENCE) - distance):
-            product = _DIFFERENCE[k] * _DIFFERENCE[k + distance]
-            penalty[distance, k : k + len(strength)] += product * strength
+    _add_differences(penalty, _DIFFERENCE, information * np.minimum(length[:-2], length[2:]) ** 4)
+    steady = _STEADY * information * np.minimum(length[:-1], length[1:]) ** 2
+    _add_differences(penalty, _STEP, steady)
     penalty[0] += 1e-9 * information
     return penalty
+
+
+def _add_differences(penalty: Array, difference: Array, strength: Array) -> None:
+    """Add the squares of differences of neighbours to a penalty in lower banded form."""
+    for distance in range(len(difference)):
+        for k in range(len(difference) - distance):
+            product = difference[k] * difference[k + distance]
+            penalty[distance, k : k + len(strength)] += product * strength

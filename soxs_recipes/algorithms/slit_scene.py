@@ -42,6 +42,8 @@ _LIMIT = 3.5
 # illumination of the slit is not known better where a galaxy shines.
 _MISFIT, _LEAST_MISFIT, _SKY_MISFIT = 0.005, 0.001, 0.1
 _ROUNDS = 40
+# What the sky takes from a galaxy is not much more than its peak.
+_MOST_EVEN = 2.0
 _AROUND_FWHM = 3.0
 
 
@@ -182,7 +184,7 @@ def describe_slit(
     neighbours_arcsec : sequence of float
         Distances of other objects that were found from this one.
     galaxy : bool
-        Whether there is a galaxy.
+        Whether there is a galaxy; one that would not shine is none.
     """
     guess = SlitScene(
         range_nm,
@@ -199,7 +201,8 @@ def describe_slit(
         return stars
     starts = [_GALAXY + np.array([at, 0, 0, 0, 0]) for at in _STARTS_ARCSEC]
     fits = [_fit(profiles, replace(stars, galaxy=start)) for start in starts]
-    return min(fits, key=lambda one: one.misfit)
+    shining = [one for one in fits if one.galaxy is not None]
+    return min(shining, key=lambda one: one.misfit, default=stars)
 
 
 def _line_integral(power: float) -> float:
@@ -259,9 +262,11 @@ def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
     basis = _basis(found, profiles)
     levels = _levels(basis * weight[..., None], profiles.light * weight)[..., 0]
     misfit, count = float(2 * best.cost), np.count_nonzero(known)
+    line = (0.0, 0.0) if found.galaxy is None else _line(levels)
     return replace(
         found,
-        line=_line(levels) if found.galaxy is not None else (0.0, 0.0),
+        galaxy=None if line is None else found.galaxy,
+        line=line or (0.0, 0.0),
         misfit=misfit,
         reduced_misfit=misfit / count,
         share_beside=_share_beside(found, profiles, basis * known[..., None], levels),
@@ -269,11 +274,12 @@ def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
     )
 
 
-def _line(levels: Array) -> tuple[float, float]:
-    """Even light and slope per arcsec in units of the galaxy."""
-    galaxy, even, slope = levels[:, -3:].T
-    total = max(float(np.sum(galaxy)), 1e-30)
-    return float(even.sum()) / total, float(slope.sum()) / total / SLOPE_ARCSEC
+def _line(levels: Array) -> tuple[float, float] | None:
+    """Even light and slope per arcsec in units of the galaxy; None if that does not shine."""
+    galaxy, even, slope = levels[:, -3:].sum(axis=0)
+    if galaxy <= 0 or abs(even) > _MOST_EVEN * galaxy:
+        return None
+    return float(even / galaxy), float(slope / galaxy / SLOPE_ARCSEC)
 
 
 def _share_beside(scene: SlitScene, profiles: SlitProfiles, basis: Array, levels: Array) -> float:

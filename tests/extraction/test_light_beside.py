@@ -9,6 +9,8 @@ from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.light_beside import separate
 from soxs_recipes.algorithms.object_extraction import ObjectSettings, extract_object, look
 from soxs_recipes.algorithms.object_profile import moffat
+from soxs_recipes.algorithms.slit_profiles import SlitProfiles
+from soxs_recipes.algorithms.slit_scene import describe_slit
 
 READ_NOISE_E = {"VIS": 3.35, "NIR": 9.2}
 LIMITS = {"VIS": (-5.75, 5.75), "NIR": (-5.95, 5.95)}
@@ -69,6 +71,32 @@ def test_spectra_of_object_and_galaxy_are_told_apart(synthetic_order):
     assert np.std(sums / np.sqrt(told)) == pytest.approx(1, abs=0.1)
     collected = np.mean([run.background for run in runs], axis=0)[inside]
     assert np.median(collected) > 0.2 * np.median(spectrum(PLACE))
+
+
+def test_ends_of_an_order_without_pixels_are_no_trouble(synthetic_order):
+    """Nothing is told there: the solution is finite, and the rest as good as it was."""
+    from dataclasses import replace
+
+    rng = np.random.default_rng(3)
+    pixels = order_with_galaxy(synthetic_order, rng)
+    lit = (PLACE > 150) & (PLACE < 450)
+    run = separated(replace(pixels, usable=pixels.usable & lit[:, None]))
+    inside = slice(170, 430)
+    pull = (run.flux - spectrum(PLACE))[inside] / np.sqrt(run.variance[inside])
+    assert pull.std() == pytest.approx(1, abs=0.15)
+    assert abs(pull.mean()) < 0.2
+
+
+def test_a_dip_about_a_star_is_no_galaxy():
+    """Where the sky took too much it is darker than nothing: no galaxy of negative light."""
+    slit = np.arange(-5.5, 5.5, 0.1)
+    star = 1e4 / (1 + (slit / 0.9) ** 2) ** 3
+    dip = -400 * np.exp(-np.abs(slit) / 1.5)
+    light = (star + dip)[None]
+    profiles = SlitProfiles(np.array([600.0]), slit[None], light, 5 + 0 * light, 0 * light)
+    scene = describe_slit(profiles, 0.0, 0.9, (550.0, 650.0), 1.0, galaxy=True)
+    assert scene.galaxy is None or scene.extended(0.9)(slit).max() < 3
+    assert np.isfinite(scene.share_beside)
 
 
 def exposure(sky, arm, target, seed):
