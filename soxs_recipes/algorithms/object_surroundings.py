@@ -160,9 +160,10 @@ def survey(
     if forced:
         return chosen
     # What a star's profile misses of a bright star is no galaxy.
-    if np.mean([one.share_beside for one in galaxies]) < _LEAST_GALAXY:
+    if np.mean([one.share_galaxy for one in galaxies]) < _LEAST_GALAXY:
         chosen = stars
-    beside = abs(float(np.mean([one.share_beside for one in chosen])))
+    # The sky may have taken all of it at one place of the object and none at another.
+    beside = max(abs(one.share_beside) for one in chosen)
     alone = chosen is stars and not neighbours_arcsec
     return None if alone or beside < _LEAST_LIGHT else chosen
 

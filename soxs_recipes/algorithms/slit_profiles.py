@@ -20,6 +20,8 @@ _PARTS = 16
 _SMOOTH_BINS, _CONTRAST = 31, (0.2, 5.0)
 # Around images of the other sign nothing is looked at.
 _OTHER_SIGN_ARCSEC = 2.0
+# Pixels further from the light of their step than noise and lines of the object allow are struck.
+_KAPPA, _LINE_CONTRAST = 6.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -75,33 +77,72 @@ def _order_profiles(
     others_arcsec: Sequence[float],
     parts: int,
 ) -> tuple[Array, ...]:
-    slit = pixels.slit_arcsec
-    use = (pixels.usable | pixels.suspect) & (slit > limits_arcsec[0]) & (slit < limits_arcsec[1])
-    for other in others_arcsec:
-        use &= np.abs(slit - other) > _OTHER_SIGN_ARCSEC
+    use = _looked_at(pixels, limits_arcsec, others_arcsec)
     steps = int(np.ceil((limits_arcsec[1] - limits_arcsec[0]) / _STEP_ARCSEC))
-    step = ((slit[use] - limits_arcsec[0]) / _STEP_ARCSEC).astype(int)
+    step = ((pixels.slit_arcsec[use] - limits_arcsec[0]) / _STEP_ARCSEC).astype(int)
     part = np.clip((pixels.place[use] * parts / pixels.count).astype(int), 0, parts - 1)
-    place, size = part * steps + step, parts * steps
     # Rows that a step happens to see may be brighter than those of its neighbours.
     spectrum = at_places(_spectrum(pixels, sign, use), pixels.place[use])
-    area, inverse = pixels.area[use] * spectrum, 1 / pixels.variance[use].astype(float)
-    weight = np.bincount(place, area**2 * inverse, size)
-    total = np.bincount(place, sign * pixels.value[use] * area * inverse, size)
-    mean_slit = np.bincount(place, slit[use] * area**2 * inverse, size)
-    photons = np.bincount(place, area**3 * inverse**2, size)
-    seen = weight > 0.2 * np.median(weight[weight > 0]) if weight.any() else weight > 0
-    safe = np.where(seen, weight, 1.0)
-    mean_slit, light, photons = (one / safe for one in (mean_slit, total, photons))
-    # The variance of the pixels is that without light of objects.
-    variance = (1 + np.maximum(light, 0) * photons) / safe
-    subtracted = np.zeros(size)
-    if pixels.sky is not None:
-        subtracted = np.bincount(place, pixels.sky[use] * area * inverse, size) / safe
-    error = np.where(seen, np.sqrt(variance), np.inf)
-    planes = mean_slit, np.where(seen, light, 0.0), error, subtracted
+    columns = _Columns(
+        part * steps + step,
+        pixels.slit_arcsec[use],
+        sign * pixels.value[use],
+        pixels.area[use] * spectrum,
+        pixels.variance[use].astype(float),
+        np.zeros(spectrum.shape) if pixels.sky is None else pixels.sky[use],
+    )
+    size = parts * steps
+    # What the search for cosmic rays missed may be a hundred times as bright as faint light.
+    clean = columns.taken(~columns.outliers(columns.averages(size)[1]))
     middle = pixels.wave_of((np.arange(parts) + 0.5) * pixels.count / parts)
-    return middle, *(plane.reshape(parts, steps) for plane in planes)
+    return middle, *(plane.reshape(parts, steps) for plane in clean.averages(size))
+
+
+def _looked_at(
+    pixels: OrderPixels, limits_arcsec: tuple[float, float], others_arcsec: Sequence[float]
+) -> NDArray[np.bool_]:
+    slit = pixels.slit_arcsec
+    use = pixels.usable & (slit > limits_arcsec[0]) & (slit < limits_arcsec[1])
+    for other in others_arcsec:
+        use &= np.abs(slit - other) > _OTHER_SIGN_ARCSEC
+    return use
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Pixels: the step they belong to, and what they hold."""
+
+    place: NDArray[np.integer]
+    slit_arcsec: NDArray
+    value: NDArray
+    area: NDArray
+    variance: NDArray
+    sky: NDArray
+
+    def taken(self, keep: NDArray[np.bool_]) -> _Columns:
+        """Some of the pixels."""
+        return _Columns(*(column[keep] for column in vars(self).values()))
+
+    def outliers(self, light: Array) -> NDArray[np.bool_]:
+        """Pixels that differ from the light of their step by more than noise and lines allow."""
+        expected = light[self.place] * self.area
+        allowed = self.variance + np.abs(expected) + (_LINE_CONTRAST * expected) ** 2
+        return (self.value - expected) ** 2 > _KAPPA**2 * allowed
+
+    def averages(self, size: int) -> tuple[Array, Array, Array, Array]:
+        """Slit position, light, its error, and sky of every step."""
+        inverse = self.area / self.variance
+        planes = (self.area, self.slit_arcsec * self.area, self.value, self.sky)
+        sums = [np.bincount(self.place, inverse * plane, size) for plane in planes]
+        photons = np.bincount(self.place, inverse**2 * self.area, size)
+        weight = sums[0]
+        seen = weight > 0.2 * np.median(weight[weight > 0]) if weight.any() else weight > 0
+        safe = np.where(seen, weight, 1.0)
+        slit, light, sky, photons = (one / safe for one in (*sums[1:], photons))
+        # The variance of the pixels is that without light of objects.
+        variance = (1 + np.maximum(light, 0) * photons) / safe
+        error = np.where(seen, np.sqrt(variance), np.inf)
+        return slit, np.where(seen, light, 0.0), error, sky * seen
 
 
 def _spectrum(pixels: OrderPixels, sign: int, use: NDArray[np.bool_]) -> Array:

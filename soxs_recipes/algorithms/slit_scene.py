@@ -73,8 +73,9 @@ class SlitScene:
         Even light and slope per arcsec that the sky took from the galaxy, over its peak.
     misfit, reduced_misfit : float
         Sum of squares of departures over errors, expectations included, and its mean.
-    share_beside : float
-        Light of others where the profile of the object is measured, in units of the object's own.
+    share_beside, share_galaxy : float
+        Light of all others, and of the galaxy alone, where the profile of the object is measured,
+        in units of the object's own.
     levels : tuple of float
         Light of each star, mean of all ranges.
     """
@@ -92,6 +93,7 @@ class SlitScene:
     misfit: float = 0.0
     reduced_misfit: float = 0.0
     share_beside: float = 0.0
+    share_galaxy: float = 0.0
     levels: tuple[float, ...] = ()
 
     @property
@@ -263,13 +265,15 @@ def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
     levels = _levels(basis * weight[..., None], profiles.light * weight)[..., 0]
     misfit, count = float(2 * best.cost), np.count_nonzero(known)
     line = (0.0, 0.0) if found.galaxy is None else _line(levels)
+    collected = _collected(found, profiles, basis * known[..., None], levels)
     return replace(
         found,
         galaxy=None if line is None else found.galaxy,
         line=line or (0.0, 0.0),
         misfit=misfit,
         reduced_misfit=misfit / count,
-        share_beside=_share_beside(found, profiles, basis * known[..., None], levels),
+        share_beside=_share(collected[:, 0], collected[:, 1:].sum(axis=1)),
+        share_galaxy=_share(*collected[:, [0, -3]].T) if found.galaxy is not None else 0.0,
         levels=tuple(levels[:, : 1 + len(found.neighbours_arcsec)].mean(axis=0).tolist()),
     )
 
@@ -282,12 +286,15 @@ def _line(levels: Array) -> tuple[float, float] | None:
     return float(even / galaxy), float(slope / galaxy / SLOPE_ARCSEC)
 
 
-def _share_beside(scene: SlitScene, profiles: SlitProfiles, basis: Array, levels: Array) -> float:
-    """Median over wavelength of the light of others over that of the object, around it."""
+def _collected(scene: SlitScene, profiles: SlitProfiles, basis: Array, levels: Array) -> Array:
+    """Light of every term around the object, in each range of wavelength."""
     centre, fwhm = scene.trace.at(0, profiles.wave_nm)
     near = np.abs(profiles.slit_arcsec - centre[:, None]) < _AROUND_FWHM * fwhm[:, None]
-    collected = np.einsum("ns,nsk->nk", near, basis) * levels
-    target, others = collected[:, 0], collected[:, 1:].sum(axis=1)
+    return np.einsum("ns,nsk->nk", near, basis) * levels
+
+
+def _share(target: Array, others: Array) -> float:
+    """Median over wavelength of the light of others over that of the object."""
     lit = target > 0.1 * np.median(target)
     return float(np.median(others[lit] / target[lit])) if lit.any() else 0.0
 

@@ -91,7 +91,7 @@ def extraction_results(
     share = qc["BACKGROUND FRAC"]
     if share:
         run.info(
-            f"Light of neighbours or of a galaxy under the object, {100 * share:.0f} % of its own, "
+            f"Light of neighbours or of a galaxy under the object, {100 * share:.1f} % of its own, "
             "was fitted with it and is not in its spectrum; --background=no leaves it in"
         )
     contents = {

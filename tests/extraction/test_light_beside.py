@@ -9,7 +9,7 @@ from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.light_beside import separate
 from soxs_recipes.algorithms.object_extraction import ObjectSettings, extract_object, look
 from soxs_recipes.algorithms.object_profile import moffat
-from soxs_recipes.algorithms.slit_profiles import SlitProfiles
+from soxs_recipes.algorithms.slit_profiles import SlitProfiles, slit_profiles
 from soxs_recipes.algorithms.slit_scene import describe_slit
 
 READ_NOISE_E = {"VIS": 3.35, "NIR": 9.2}
@@ -85,6 +85,24 @@ def test_ends_of_an_order_without_pixels_are_no_trouble(synthetic_order):
     pull = (run.flux - spectrum(PLACE))[inside] / np.sqrt(run.variance[inside])
     assert pull.std() == pytest.approx(1, abs=0.15)
     assert abs(pull.mean()) < 0.2
+
+
+def test_cosmic_rays_are_no_light_along_the_slit(synthetic_order):
+    """Neither those that were flagged nor those that were missed."""
+    from dataclasses import replace
+
+    pixels = synthetic_order(spectrum, np.random.default_rng(4), centre=CENTRE, fwhm=FWHM)
+    rng, value, usable = np.random.default_rng(5), pixels.value.copy(), pixels.usable.copy()
+    hit = rng.random(value.shape) < 5e-3
+    value[hit] += rng.uniform(300, 5000, hit.sum())
+    found = hit & (rng.random(value.shape) < 0.8)
+    usable[found] = False
+    struck = replace(pixels, value=value, usable=usable, suspect=found)
+    limits = (-5.5, 5.5)
+    clean, seen = (slit_profiles([one], 1, limits) for one in (pixels, struck))
+    known = np.isfinite(clean.error) & np.isfinite(seen.error)
+    size = np.hypot(clean.error, 0.02 * clean.light)[known]
+    assert np.percentile(np.abs(seen.light - clean.light)[known] / size, 98) < 10
 
 
 def test_a_dip_about_a_star_is_no_galaxy():
