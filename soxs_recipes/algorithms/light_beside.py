@@ -52,7 +52,11 @@ _SQUARES = 0.48
 
 
 def separate(
-    near: ObjectPixels, terms: Sequence[NDArray], photon_factor: float, kappa: float
+    near: ObjectPixels,
+    terms: Sequence[NDArray],
+    photon_factor: float,
+    kappa: float,
+    errors: bool = True,
 ) -> OrderFit:
     """Separate the light of an object from that beside it.
 
@@ -67,6 +71,8 @@ def separate(
         Variance of the photon noise per electron.
     kappa : float
         Pixels that differ from the sum by more SDs are left out.
+    errors : bool
+        Whether it is needed what the separation costs; else that is 1.
 
     Returns
     -------
@@ -87,8 +93,8 @@ def separate(
             lengths = [fit.length(k) for k in range(1, len(terms) - 1)]
     beside = model - light[0]
     clean = replace(near, value=near.value - beside)
-    own = clean.fit(variance, keep, errors=True)
-    costs = fit.costs(own, lengths)
+    own = clean.fit(variance, keep, errors=errors)
+    costs = fit.costs(own, lengths) if errors else (np.ones(near.pixels.count), 1.0)
     return OrderFit(clean, own, variance, keep, LightBeside(beside, *costs))
 
 

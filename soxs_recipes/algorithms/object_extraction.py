@@ -283,7 +283,7 @@ def _beam(
     start = _start(view, _expected(beam) + found.offset_arcsec, found.fwhm_arcsec, settings, snr)
     if scene is not None:
         start = scene_model(scene, start)
-        beside = separate_orders(pixels, sign, start, scene, settings.extraction)
+        beside = separate_orders(pixels, sign, start, scene, settings.extraction, errors=False)
         pixels = without_beside(beside, sign)
     traceable = snr >= TRACEABLE_SNR
     degree = settings.trace_degree if traceable else 0 if snr >= _CENTRED_SNR else -1

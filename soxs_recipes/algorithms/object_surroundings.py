@@ -179,13 +179,15 @@ def separate_orders(
     model: ObjectModel,
     scene: SlitScene,
     extraction: ExtractionSettings,
+    errors: bool = True,
 ) -> Iterator[OrderFit]:
     """Fits of the object of a scene together with all other light, one order at a time."""
     for one in pixels:
         centre, fwhm = model.trace.at(one.order, one.wave_nm)
         shape = model.shapes[one.order]
         near = object_pixels(one, sign, centre, fwhm, shape, _REACH_FWHM)
-        yield separate(near, _terms(near, scene), model.photon_factor, extraction.kappa)
+        terms = _terms(near, scene)
+        yield separate(near, terms, model.photon_factor, extraction.kappa, errors)
 
 
 def without_beside(fits: Iterable[OrderFit], sign: int) -> tuple[OrderPixels, ...]:
