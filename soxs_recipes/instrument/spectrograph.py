@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Degrees = tuple[tuple[int, int], ...]
+
+SLIT_PX_PER_ARCSEC = 3.2
+"""Image of the slit along dispersion, unbinned pixels: 3.05 in VIS, 3.35 in NIR."""
+_WIDTH = re.compile(r"(\d+(?:\.\d+)?)\s*$")
+
+
+def slit_width_of_name(name: str) -> float | None:
+    """Width in arcsec that the name of a slit tells, as in SLIT1.0; None for any other name."""
+    found = _WIDTH.search(name)
+    return float(found.group(1)) if found else None
 
 
 @dataclass(frozen=True)

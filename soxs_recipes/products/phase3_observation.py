@@ -11,6 +11,7 @@ from typing import Any
 from soxs_recipes import __version__
 from soxs_recipes.errors import HeaderError
 from soxs_recipes.instrument import keywords as kw
+from soxs_recipes.instrument.spectrograph import slit_width_of_name
 
 Header = Mapping[str, Any]
 Card = tuple[bool | int | float | str, str]
@@ -22,7 +23,6 @@ _PROVENANCE = re.compile(r"PROV[1-9]\d*")
 _RAW_SUFFIXES = (".fits", ".fits.Z", ".fits.gz", ".fits.fz")
 # Raw frames that show the target, by the tag they had.
 _TARGET_TAGS = ("OBJECT_", "STD_", "IMG_OBJECT_", "IMG_STD_")
-_SLIT_WIDTH = re.compile(r"(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,9 @@ def raw_files(header: Header) -> tuple[str, ...]:
 def slit_width_arcsec(header: Header) -> float:
     """Width of the slit from its name; 1 arcsec if the header has none."""
     for keyword in (kw.VIS_SLIT, kw.NIR_SLIT):
-        found = _SLIT_WIDTH.search(str(header.get(keyword, "")))
-        if found:
-            return float(found.group(1))
+        width = slit_width_of_name(str(header.get(keyword, "")))
+        if width is not None:
+            return width
     return 1.0
 
 

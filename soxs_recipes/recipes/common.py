@@ -42,6 +42,12 @@ def detection(default: float) -> Parameter:
 
 
 STACKING = (STACK_METHOD, KAPPA, ITERATIONS)
+VELOCITY_STEP = Parameter(
+    "velocity-step", 15.0, "Width of a bin where bins are equal in velocity", "km/s", 1.0, 300.0
+)
+WAVE_STEP = Parameter(
+    "wave-step", 0.0, "Width of a bin in wavelength; 0 takes --velocity-step", "nm", 0.0, 5.0
+)
 OBJECT_DETECTION = Parameter(
     "object-detection",
     6.0,

@@ -41,6 +41,7 @@ from soxs_recipes.algorithms.stacking import (
 from soxs_recipes.algorithms.variance import NoiseModel
 from soxs_recipes.errors import SettingMismatchError
 from soxs_recipes.instrument.classification import SLIT_KEYWORDS
+from soxs_recipes.instrument.spectrograph import slit_width_of_name
 from soxs_recipes.products.detector_tables import GainTable
 from soxs_recipes.products.raw import RawFrame, open_raw_set
 from soxs_recipes.recipes.declarations import Input
@@ -163,10 +164,7 @@ def cosmic_settings(run: Run, frame: InputFrame) -> CosmicSettings:
 def slit_width_arcsec(frame: InputFrame) -> float:
     """Width of the slit from its name, SLIT1.0; the narrowest where it has another name."""
     name = str(frame.header.get(SLIT_KEYWORDS.get(frame.arm.name, ""), "") or "")
-    try:
-        return float(name.upper().removeprefix("SLIT"))
-    except ValueError:
-        return _NARROWEST_ARCSEC
+    return slit_width_of_name(name) or _NARROWEST_ARCSEC
 
 
 def _detrend(

@@ -13,9 +13,10 @@ from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.slit_strips import slit_strips
 from soxs_recipes.algorithms.telluric import Sight
+from soxs_recipes.instrument.spectrograph import SLIT_PX_PER_ARCSEC
 from soxs_recipes.products.molecular_tables import read_molecular_table
 from soxs_recipes.recipes.merge_inputs import AIRMASS_KEYWORDS, mean_of
-from soxs_recipes.recipes.soxs_line_check import SLIT_PX_PER_ARCSEC, slit_width_arcsec
+from soxs_recipes.recipes.soxs_line_check import slit_width_arcsec
 from soxs_recipes.recipes.standard_inputs import expected_water
 from soxs_recipes.recipes.statics import TELLURIC_MODEL, static_path
 

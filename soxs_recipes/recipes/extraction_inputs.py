@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import InputError
-from soxs_recipes.recipes.common import OBJECT_DETECTION, PRODUCT_SUFFIX
+from soxs_recipes.recipes.common import (
+    OBJECT_DETECTION,
+    PRODUCT_SUFFIX,
+    VELOCITY_STEP,
+    WAVE_STEP,
+)
 from soxs_recipes.recipes.declarations import (
     Input,
     Kind,
@@ -97,12 +102,6 @@ BACKGROUND = Parameter(
     "auto",
     "Light of neighbours and of a galaxy under the object is fitted with it",
     choices=("auto", "yes", "no"),
-)
-VELOCITY_STEP = Parameter(
-    "velocity-step", 15.0, "Width of a bin where bins are equal in velocity", "km/s", 1.0, 300.0
-)
-WAVE_STEP = Parameter(
-    "wave-step", 0.0, "Width of a bin in wavelength; 0 takes --velocity-step", "nm", 0.0, 5.0
 )
 EXTRACTION_PARAMETERS = (
     OBJECT,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from soxs_recipes.errors import HeaderError, InputError
 from soxs_recipes.instrument.classification import SLIT_KEYWORDS
+from soxs_recipes.instrument.spectrograph import SLIT_PX_PER_ARCSEC, slit_width_of_name
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe, temperatures
 from soxs_recipes.recipes.common import PRODUCT_SUFFIX, TEMPERATURES, detection
 from soxs_recipes.recipes.common_inputs import DETRENDING_PARAMETERS, detrending_inputs
@@ -151,8 +152,6 @@ resolving power along each order. Lines that neighbours shift are not used.
     example=(("SLIT_ARC_NIR", 1), ("SLIT_ARC_OFF_NIR", 1), ("DISP_TAB_2D_NIR", 1)),
 )
 
-# Image of the slit along dispersion, in unbinned pixels per arcsec: 3.05 in VIS, 3.35 in NIR.
-SLIT_PX_PER_ARCSEC = 3.2
 SLIT_LENGTH_ARCSEC = 11.8
 SKY_BLEND_LIMIT_PX = 0.1
 
@@ -201,11 +200,9 @@ def slit_width_arcsec(frame: InputFrame) -> float:
     HeaderError
         If the name holds no width.
     """
-    import re
-
     name = str(frame.header.get(SLIT_KEYWORDS[frame.arm.name], ""))
-    found = re.search(r"(\d+(?:\.\d+)?)\s*$", name)
-    if found is None:
+    width = slit_width_of_name(name)
+    if width is None:
         raise HeaderError(
             "The frame names no slit",
             file=frame.path,
@@ -213,7 +210,7 @@ def slit_width_arcsec(frame: InputFrame) -> float:
             found=repr(name),
             remedy="give a frame taken through a slit",
         )
-    return float(found.group(1))
+    return width
 
 
 def _settings(run: Run, item: Input) -> CheckSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from soxs_recipes.recipes.base import Result, Run, SoxsRecipe
-from soxs_recipes.recipes.common import PRODUCT_SUFFIX
+from soxs_recipes.recipes.common import PRODUCT_SUFFIX, VELOCITY_STEP, WAVE_STEP
 from soxs_recipes.recipes.declarations import AUTO, PLOTS, Declaration, Parameter, Qc
 from soxs_recipes.recipes.merge_declarations import (
     ARM_SPECTRUM,
@@ -14,12 +14,6 @@ from soxs_recipes.recipes.merge_declarations import (
     side_results,
 )
 
-STEP = Parameter(
-    "velocity-step", 15.0, "Width of a bin where bins are equal in velocity", "km/s", 1.0, 300.0
-)
-STEP_NM = Parameter(
-    "wave-step", 0.0, "Width of a bin in wavelength; 0 takes --velocity-step", "nm", 0.0, 5.0
-)
 MEDIUM = Parameter("medium", "air", "Medium of the wavelengths", choices=("air", "vacuum"))
 BARYCENTRIC = Parameter(
     "barycentric", False, "Whether wavelengths are moved to those at the barycentre"
@@ -59,8 +53,8 @@ products.
     inputs=MERGE_INPUTS,
     products=MERGE_PRODUCTS,
     parameters=(
-        STEP,
-        STEP_NM,
+        VELOCITY_STEP,
+        WAVE_STEP,
         MEDIUM,
         BARYCENTRIC,
         ARM_TIE,
