@@ -18,7 +18,6 @@ from soxs_recipes.products.molecular_tables import read_molecular_table
 from soxs_recipes.recipes.merge_inputs import AIRMASS_KEYWORDS, mean_of
 from soxs_recipes.recipes.soxs_line_check import slit_width_arcsec
 from soxs_recipes.recipes.standard_inputs import expected_water
-from soxs_recipes.recipes.statics import TELLURIC_MODEL, static_path
 
 if TYPE_CHECKING:
     from soxs_recipes.algorithms.frame import DetectorFrame
@@ -59,7 +58,7 @@ def measured_flexure(run: Run, setup: Setup, exposure: Detrended, target_arcsec:
     found = sky_flexure(beside, setup.solution, setup.lines, settings, setup.expected)
     _, error_px = found.along(setup.solution.dispersion_axis)
     if error_px > _WELL_KNOWN_PX:
-        found = _helped(run, setup, exposure, found)
+        found = _helped(setup, exposure, found)
     if not found.lines and not found.bands:
         run.warning(
             f"{frame.path.name}: too few sky lines and no telluric bands to measure the flexure; "
@@ -92,13 +91,13 @@ def _check_settings(run: Run, setup: Setup, exposure: Detrended) -> CheckSetting
     )
 
 
-def _helped(run: Run, setup: Setup, exposure: Detrended, found: Flexure) -> Flexure:
+def _helped(setup: Setup, exposure: Detrended, found: Flexure) -> Flexure:
     """Flexure with what the telluric bands of the brightest object say."""
     frame = exposure.frames[0]
     airmass = mean_of(frame, AIRMASS_KEYWORDS)
     if airmass is None or airmass < 1:
         return found
-    table = _molecules(static_path(run, TELLURIC_MODEL))
+    table = _molecules(setup.molecules)
     sight = Sight(airmass, expected_water(frame))
     return telluric_flexure(exposure.frame, setup.solution, setup.slit_arcsec, table, sight, found)
 

@@ -30,9 +30,11 @@ from soxs_recipes.recipes.exposure_flexure import measured_flexure, told_flexure
 from soxs_recipes.recipes.science_inputs import LINE_CHECK_TAB
 from soxs_recipes.recipes.slit_edges import read_edges, slit_ends
 from soxs_recipes.recipes.slit_frames import full_solution
-from soxs_recipes.recipes.statics import SKY_LINES, static_path
+from soxs_recipes.recipes.statics import SKY_LINES, TELLURIC_MODEL, static_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from soxs_recipes.algorithms.arc_lines import ArcLines
     from soxs_recipes.algorithms.dispersion import DispersionSolution
     from soxs_recipes.recipes.base import Run
@@ -63,6 +65,8 @@ class Setup:
         Lines of the night sky.
     expected : Flexure
         What is known of the flexure before sky lines are measured.
+    molecules : Path
+        Optical depths of molecules, read where sky lines do not suffice.
     dark : ndarray of bool or None
         Pixels between the orders, by which the drift of rows is measured; None where rows have
         none.
@@ -73,6 +77,7 @@ class Setup:
     slit_arcsec: tuple[float, float]
     lines: ArcLines
     expected: Flexure
+    molecules: Path
     dark: np.ndarray | None = None
 
     @cached_property
@@ -199,9 +204,11 @@ def read_setup(run: Run, first: InputFrame) -> Setup:
     if calibrations.dark is None and run.arm.name in MASTER_DARK_NIR.arms:
         run.warning("No master dark: hot pixels stay in the exposures")
     lines = read_sky_lines(static_path(run, SKY_LINES))
+    molecules = static_path(run, TELLURIC_MODEL)
     orders = read_edges(run, solution)
     dark = ~inside_orders(orders, -_CLEAR_PX) if run.arm.rows_drift else None
-    return Setup(calibrations, solution, slit_ends(orders, solution), lines, expected, dark)
+    ends = slit_ends(orders, solution)
+    return Setup(calibrations, solution, ends, lines, expected, molecules, dark)
 
 
 def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
