@@ -30,6 +30,9 @@ _SAMPLES = (-7, -4, 4, 7)
 _CANDIDATE = 0.6
 # Distances along the slit, on one side, at which a line that fills the slit must be seen.
 _RUN = np.array([3, 5, 7, 9, 11, 13])
+# Rows beside a pixel that tell whether a feature fades along the slit as an object does, whose light
+# in them must be seen so well.
+_ASIDE, _SEEN = np.array([-2, -1, 1, 2]), 5.0
 # Lines are at least this much wider than the narrowest.
 _LINE_MARGIN = 0.85
 # Step between the tilts that are tried, in pixels per pixel.
@@ -188,9 +191,11 @@ class _Light:
         """Pixels that are sharper than any line, or that no tilted line explains."""
         if not len(y):
             return y, x
-        keep = self.sharper_than_lines(y, x)
-        rest = np.flatnonzero(~keep)
+        sharp = self.sharper_than_lines(y, x)
+        keep, rest = sharp.copy(), np.flatnonzero(~sharp)
         keep[rest] = ~self.explained(y[rest], x[rest], kappa)
+        rest = np.flatnonzero(keep & ~sharp)
+        keep[rest] = ~self.in_proportion(y[rest], x[rest], kappa)
         return y[keep], x[keep]
 
     def sharper_than_lines(self, y: Index, x: Index) -> Mask:
@@ -228,6 +233,27 @@ class _Light:
         )
         vague = np.hypot(vague, self.settings.shape_error * np.abs(2 * line - before - after))
         return self.flux[y, x] - line < kappa * quiet + self.settings.kappa * vague
+
+    def in_proportion(self, y: Index, x: Index, kappa: float) -> Mask:
+        """Where the rows beside a pixel brighten as it does, each against its own light.
+
+        So do features of an object, which fade along the slit as its profile does: light between
+        the lines of a telluric band is one.
+        """
+        row = self._window(x, self.settings.along_dispersion, self.flux.shape[1])
+        tilts = self.settings.line_tilts
+        tilt = np.zeros(len(y)) if tilts is None else tilts.at(y, x)
+        rows = np.clip(y[:, None] + _ASIDE, 0, self.flux.shape[0] - 1)
+        shift = np.rint(tilt[:, None] * _ASIDE).astype(int)
+        at = rows, np.clip(x[:, None] + shift, 0, self.flux.shape[1] - 1)
+        light = _median(self.calm[rows[:, :, None], row[:, None, :]], axis=2)
+        light = np.where(np.isfinite(self.calm[at]), light, 0).sum(axis=1)
+        error = self.error[y, x]
+        usual = _median(self.calm[y[:, None], row], axis=1)
+        ratio = np.where(light > _SEEN * error, usual / light, 0)
+        noise = ratio * np.sqrt(np.sum(self.error[at] ** 2, axis=1))
+        model = ratio * np.nansum(self.calm[at], axis=1)
+        return self.flux[y, x] - model < kappa * np.hypot(error, noise)
 
     def _run(self, y: Index, x: Index, rows: NDArray, tilt: NDArray) -> Image:
         """Medians along a tilted line through a pixel, and one pixel before and after it."""
