@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.bands import row_bands
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.gappy_statistics import gappy_median, gappy_quantile
 from soxs_recipes.algorithms.line_tilts import LineTilts
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, has
 
@@ -30,8 +31,8 @@ _SAMPLES = (-7, -4, 4, 7)
 _CANDIDATE = 0.6
 # Distances along the slit, on one side, at which a line that fills the slit must be seen.
 _RUN = np.array([3, 5, 7, 9, 11, 13])
-# Rows beside a pixel that tell whether a feature fades along the slit as an object does, whose light
-# in them must be seen so well.
+# Rows beside a pixel that tell whether a feature fades along the slit as an object does, and how
+# well its light in them must be seen.
 _ASIDE, _SEEN = np.array([-2, -1, 1, 2]), 5.0
 # Lines are at least this much wider than the narrowest.
 _LINE_MARGIN = 0.85
@@ -220,8 +221,7 @@ class _Light:
         be mistaken depends on how steep they are.
         """
         low, high = self.settings.tilt_range
-        expected = self.settings.line_tilts
-        tilt = np.zeros(len(y)) if expected is None else expected.at(y, x)
+        tilt = self._tilt(y, x)
         steps = np.linspace(low, high, 1 + round((high - low) / _TILT_STEP))
         runs = [self._run(y, x, side * _RUN, tilt + step) for side in (-1, 1) for step in steps]
         before, line, after = _brightest(np.stack(runs))
@@ -241,16 +241,14 @@ class _Light:
         the lines of a telluric band is one.
         """
         row = self._window(x, self.settings.along_dispersion, self.flux.shape[1])
-        tilts = self.settings.line_tilts
-        tilt = np.zeros(len(y)) if tilts is None else tilts.at(y, x)
         rows = np.clip(y[:, None] + _ASIDE, 0, self.flux.shape[0] - 1)
-        shift = np.rint(tilt[:, None] * _ASIDE).astype(int)
+        shift = np.rint(self._tilt(y, x)[:, None] * _ASIDE).astype(int)
         at = rows, np.clip(x[:, None] + shift, 0, self.flux.shape[1] - 1)
-        light = _median(self.calm[rows[:, :, None], row[:, None, :]], axis=2)
+        light = gappy_median(self.calm[rows[:, :, None], row[:, None, :]], axis=2, empty=0)
         light = np.where(np.isfinite(self.calm[at]), light, 0).sum(axis=1)
         error = self.error[y, x]
-        usual = _median(self.calm[y[:, None], row], axis=1)
-        ratio = np.where(light > _SEEN * error, usual / light, 0)
+        usual = gappy_median(self.calm[y[:, None], row], axis=1, empty=0)
+        ratio = usual / np.where(light > _SEEN * error, light, np.inf)
         noise = ratio * np.sqrt(np.sum(self.error[at] ** 2, axis=1))
         model = ratio * np.nansum(self.calm[at], axis=1)
         return self.flux[y, x] - model < kappa * np.hypot(error, noise)
@@ -266,12 +264,10 @@ class _Light:
             self.calm[at_y, np.clip(x[:, None] + whole + step, 0, nx - 1)] for step in range(-2, 4)
         ]
         # Cubic interpolation: a straight line would cut the peaks of narrow lines.
-        return np.stack(
-            [
-                _median(sum(w * v for w, v in zip(weights, samples[k : k + 4], strict=True)), 1)
-                for k in range(3)
-            ]
-        )
+        points = [
+            sum(w * v for w, v in zip(weights, samples[k : k + 4], strict=True)) for k in range(3)
+        ]
+        return gappy_median(np.stack(points), axis=2, empty=0)
 
     def above(self, y: Index, x: Index, kappa: float) -> tuple[Index, Index]:
         """Pixels more than `kappa` standard deviations above what their surroundings predict."""
@@ -291,16 +287,12 @@ class _Light:
         ny, nx = self.flux.shape
         slit = self._window(y, self.settings.along_slit, ny)
         row = self._window(x, self.settings.along_dispersion, nx)
-        if self.settings.line_tilts is None:
-            shift = np.zeros(slit.shape, int)
-        else:
-            tilt = self.settings.line_tilts.at(y, x)[:, None]
-            shift = np.rint(tilt * (slit - y[:, None])).astype(int)
+        shift = np.rint(self._tilt(y, x)[:, None] * (slit - y[:, None])).astype(int)
         column = np.clip(row[:, None, :] + shift[:, :, None], 0, nx - 1)
         block = self.calm[slit[:, :, None], column]
-        lines = _median(block, axis=1)
+        lines = gappy_median(block, axis=1, empty=0)
         middle = row.shape[1] // 2
-        rest = _median(self.calm[y[:, None], row] - lines, axis=1)
+        rest = gappy_median(self.calm[y[:, None], row] - lines, axis=1, empty=0)
         model = lines[:, middle] + rest
         quiet = np.maximum(
             np.median(self.error[slit, x[:, None]], axis=1),
@@ -308,6 +300,11 @@ class _Light:
         )
         # The medians of some pixels are half as uncertain as one pixel.
         return model, np.hypot(1.1 * quiet, self.settings.model_error * np.maximum(model, 0))
+
+    def _tilt(self, y: Index, x: Index) -> NDArray:
+        """Tilt that is expected of lines, in pixels per pixel along the slit."""
+        tilts = self.settings.line_tilts
+        return np.zeros(len(y)) if tilts is None else tilts.at(y, x)
 
     @staticmethod
     def _window(centre: Index, length: int, size: int) -> Index:
@@ -319,7 +316,7 @@ class _Light:
     def _between(self, y: Index, x: Index) -> Image:
         """Light between the lines, which is low along the dispersion where they are dense."""
         row = self._window(x, 2 * self.settings.along_dispersion + 1, self.flux.shape[1])
-        return _quantile(self.calm[y[:, None], row], _BETWEEN, axis=1)
+        return gappy_quantile(self.calm[y[:, None], row], _BETWEEN, axis=1, empty=0)
 
     def _neighbour_mean(self, y: Index, x: Index, step: tuple[int, int]) -> Image:
         before, after = (self._beside(y, x, sign * step[1], sign * step[0]) for sign in (-1, 1))
@@ -399,19 +396,3 @@ def _brightest(runs: Image) -> Image:
     """Of runs of shape (tilts, 3, n) the one that is brightest in its middle."""
     best = runs[:, 1].argmax(axis=0)
     return np.take_along_axis(runs, best[None, None], axis=0)[0]
-
-
-def _quantile(values: Image, share: float, axis: int) -> Image:
-    """Order statistic of what is not NaN; 0 where nothing is."""
-    count = np.isfinite(values).sum(axis=axis, keepdims=True)
-    rank = np.maximum(share * (count - 1), 0).astype(int)
-    return np.nan_to_num(np.take_along_axis(np.sort(values, axis=axis), rank, axis)).squeeze(axis)
-
-
-def _median(values: Image, axis: int) -> Image:
-    """Median without NaN; 0 where there is nothing else."""
-    count = np.isfinite(values).sum(axis=axis, keepdims=True)
-    ordered = np.sort(values, axis=axis)
-    low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis)
-    high = np.take_along_axis(ordered, np.minimum(count // 2, np.maximum(count - 1, 0)), axis)
-    return np.nan_to_num((low + np.where(count % 2 == 1, low, high)) / 2).squeeze(axis)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.gappy_statistics import gappy_median
 from soxs_recipes.algorithms.order_table import OrderTable, series_of
 from soxs_recipes.algorithms.tracing import bin_centres, binned, sampled_range, strips
 from soxs_recipes.algorithms.tracing_fit import (
@@ -131,10 +132,10 @@ def _crossings(
     middle = half
     core = int(settings.shortest_px) // 2
     with np.errstate(all="ignore"):
-        plateau = _median(flux[..., middle - core : middle + core + 1], axis=-1)
+        plateau = gappy_median(flux[..., middle - core : middle + core + 1], axis=-1)
         strong = plateau > 0.3 * np.nanmax(plateau, axis=1, keepdims=True)
         ratio = np.where(strong[..., None], flux / plateau[..., None], np.nan)
-    profile = _median(ratio, axis=1)
+    profile = gappy_median(ratio, axis=1)
     below = profile < 0.5
     left = middle - np.where(below[:, :middle], np.arange(middle), -1).max(axis=1)
     right = np.where(below[:, middle + 1 :], np.arange(1, half + 1), 2 * half).min(axis=1)
@@ -147,14 +148,6 @@ def _crossings(
         np.where(np.isfinite(lower), lower, np.nanmedian(lower)),
         np.where(np.isfinite(upper), upper, np.nanmedian(upper)),
     )
-
-
-def _median(values: NDArray, axis: int) -> NDArray:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmedian(values, axis=axis)
 
 
 def _sample(

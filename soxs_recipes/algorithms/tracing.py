@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.gappy_statistics import gappy_quantile
 from soxs_recipes.algorithms.order_table import OrderTable, series_of
 from soxs_recipes.algorithms.tracing_fit import Samples, Smoothed, SmoothModel, fit_smooth
 from soxs_recipes.algorithms.tracing_profiles import Fit, Points, fit_profiles, spot
@@ -249,19 +250,10 @@ def _profiles(
 
     masked = np.where(cells(usable), cells(value.value), np.nan)
     filled = np.isfinite(masked).sum(axis=1)
-    middle = _nan_median(masked)
+    middle = gappy_quantile(masked, 0.5, axis=1, empty=0)
     noise = np.sqrt(np.mean(cells(strips(variance, expected, half).value), axis=1))
-    level = _nan_median(middle[:, :, None])
+    level = gappy_quantile(middle[:, :, None], 0.5, axis=1, empty=0)
     return np.nan_to_num((middle - level) / noise * np.sqrt(filled / 1.6))
-
-
-def _nan_median(values: NDArray) -> NDArray:
-    """Median along the second axis without NaN; 0 where there is nothing."""
-    ordered = np.sort(values, axis=1)
-    count = np.isfinite(values).sum(axis=1)
-    index = np.maximum(count - 1, 0) // 2
-    picked = np.take_along_axis(ordered, np.expand_dims(index, 1), axis=1).squeeze(1)
-    return np.where(count > 0, picked, 0.0)
 
 
 def _common_shift(significance: Array, half: int, settings: TraceSettings) -> float:
@@ -314,7 +306,9 @@ def _sample(
 def _fit_spots(points: Points, settings: TraceSettings) -> Fit:
     centre = np.abs(points.offset) < settings.window_px / 2
     inner = np.where(points.good & centre, points.value, 0.0).sum(axis=1)
-    background = _nan_median(np.where(points.good & ~centre, points.value, np.nan)[:, :, None])
+    background = gappy_quantile(
+        np.where(points.good & ~centre, points.value, np.nan)[:, :, None], 0.5, axis=1, empty=0
+    )
     columns = settings.bin_px
     count = (points.good & centre).sum(axis=1) / columns
     flux = np.maximum(inner / columns - background[:, 0] * count, 1.0)
