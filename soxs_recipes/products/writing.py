@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from soxs_recipes.cpl_bridge.origin import replaces_another
 from soxs_recipes.cpl_bridge.runner import disk
+from soxs_recipes.cpl_bridge.runner.scratch import private_directory
 from soxs_recipes.cpl_bridge.runner.signals import termination_raises
 from soxs_recipes.errors import ProductError
 
@@ -84,13 +85,13 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
     ProductError
         If `parent` cannot be written to.
     """
-    with explained_write(parent):
-        directory = Path(tempfile.mkdtemp(prefix=".soxs-", dir=parent))
-    try:
-        with termination_raises():
-            yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+
+    def make() -> Path:
+        with explained_write(parent):
+            return Path(tempfile.mkdtemp(prefix=".soxs-", dir=parent))
+
+    with termination_raises(), private_directory(make) as directory:
+        yield directory
 
 
 def publish(scratch: Path, destination: Path, names: Sequence[str]) -> list[Path]:

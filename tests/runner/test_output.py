@@ -14,6 +14,7 @@ from soxs_recipes.cpl_bridge.runner.output import (
     scratch_directory,
     working_directory,
 )
+from soxs_recipes.products import writing
 
 
 @pytest.fixture
@@ -74,17 +75,19 @@ def test_the_scratch_directory_is_on_the_output_directory_and_goes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_signal_while_the_scratch_directory_is_made_leaves_none(tmp_path, monkeypatch):
+@pytest.mark.parametrize("scratch", [scratch_directory, writing.scratch_directory])
+def test_a_signal_while_the_scratch_directory_is_made_leaves_none(scratch, tmp_path, monkeypatch):
     import tempfile
 
     mkdtemp = tempfile.mkdtemp
 
     def interrupted(**options):
+        made = mkdtemp(**options)
         signal.raise_signal(signal.SIGINT)
-        return mkdtemp(**options)
+        return made
 
     monkeypatch.setattr(tempfile, "mkdtemp", interrupted)
-    with pytest.raises(KeyboardInterrupt), scratch_directory(tmp_path):
+    with pytest.raises(KeyboardInterrupt), scratch(tmp_path):
         pytest.fail("the block must not be entered")
     assert list(tmp_path.iterdir()) == []
 

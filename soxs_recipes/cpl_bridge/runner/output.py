@@ -7,7 +7,6 @@ putting them in place is a rename each and nothing incomplete ever has a final n
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from soxs_recipes.cpl_bridge.runner import signals
 from soxs_recipes.cpl_bridge.runner.errors import DeliveryError, UsageError
+from soxs_recipes.cpl_bridge.runner.scratch import private_directory
 
 SCRATCH_PREFIX = ".pyesorex-"
 
@@ -79,15 +79,8 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
     UsageError
         If it cannot be made.
     """
-    scratch = None
-    try:
-        with signals.deferred():
-            scratch = _make_scratch(parent)
+    with private_directory(lambda: _make_scratch(parent)) as scratch:
         yield scratch
-    finally:
-        with signals.deferred():
-            if scratch is not None:
-                shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
