@@ -19,6 +19,8 @@ Image = NDArray[np.float32]
 
 # Up to this multiple of the read-noise variance the photon noise is taken from the surroundings.
 _FAINT = 4.0
+# Pixels that exceed their surroundings by so many standard deviations tell their own signal.
+_OUTSTANDING = np.float32(5.0)
 
 
 def level_quality(
@@ -54,21 +56,24 @@ def expected_signal(flux: Image, faint_below: float) -> Image:
     A bright pixel tells its own signal. In a faint one read noise rules; its own value, cut at
     zero, would make the variance too large on average (by 12 % where there is no signal and the
     read noise is 3 electrons), and not cut it could vanish. There running medians of three
-    pixels, twice along both axes, are taken with their sign.
+    pixels, twice along both axes, are taken with their sign, unless a pixel stands out from them:
+    it is hot, or the peak of a line.
 
     Parameters
     ----------
     flux : ndarray, shape (ny, nx)
         Electrons above the zero level.
     faint_below : float
-        Median below which a pixel is faint.
+        Median below which a pixel is faint: four times the variance without signal.
     """
     result = np.empty_like(flux)
     for band in row_bands(len(flux)):
         first = max(band.start - 2, 0)
         part = flux[band]
         around = _twice_median(flux[first : band.stop + 2])[band.start - first :][: len(part)]
-        result[band] = np.where(around < np.float32(faint_below), around, part)
+        quiet = np.float32(faint_below / _FAINT) + np.maximum(around, 0)
+        own = (around >= np.float32(faint_below)) | (part - around > _OUTSTANDING * np.sqrt(quiet))
+        result[band] = np.where(own, part, around)
     return result
 
 
@@ -101,13 +106,30 @@ def signed_variance(noise: NoiseModel, signal_e: Image) -> Image:
     return np.where(signal_e < 0, np.maximum(2 * at_zero - above, at_zero / 2), above)
 
 
+def expected_light(flux: Image, noise: NoiseModel, structure: Image | None = None) -> Image:
+    """Estimate the light whose photon noise each pixel has; see `expected_signal`.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (ny, nx)
+        Electrons above the zero level.
+    noise : NoiseModel
+        Noise of one frame.
+    structure : ndarray, optional
+        What of the signal is no light: the structure of the bias.
+    """
+    light = flux if structure is None else flux - structure
+    faint = _FAINT * float(noise.variance(0.0))
+    return np.asarray(expected_signal(light, faint), np.float32)
+
+
 def mean_with_noise(
     flux: Image,
     quality: QualityArray,
     count: ArrayLike,
     noise: NoiseModel,
     is_median: bool = False,
-    structure: Image | None = None,
+    light: Image | None = None,
 ) -> DetectorFrame:
     """Give a combined signal its error: read noise, and photon noise of the signal above zero.
 
@@ -123,13 +145,11 @@ def mean_with_noise(
         Noise of one frame.
     is_median : bool
         Whether the frames were combined by a median, which is noisier than a mean.
-    structure : ndarray, optional
-        What of the signal is no light: the structure of the bias.
+    light : ndarray, optional
+        As of `expected_light`, where some of the signal is no light.
     """
     frames = np.maximum(np.asarray(count), 1)
-    faint = _FAINT * float(noise.variance(0.0))
-    light = flux if structure is None else flux - structure
-    expected = np.asarray(expected_signal(light, faint), np.float32)
+    expected = expected_light(flux, noise) if light is None else light
     error = np.empty_like(expected)
     frames = np.broadcast_to(frames, error.shape)
     for band in row_bands(len(error)):

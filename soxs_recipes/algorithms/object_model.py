@@ -43,6 +43,8 @@ _CHUNK_SNR, _LEAST_SNR = 8.0, 4.0
 _SMOOTH_SNR = 10.0
 # Lines stand out of the smoothed spectrum by so many SDs; they reach so many bins further.
 _LINE_SIGMA, _LINE_REACH, _LINE_WINDOW = 6.0, 4, 25
+# A bin with less than this share of the usual information says nothing of lines.
+_LEAST_HELD = 0.3
 _TURNS = 3
 # What an order's profile may differ from the arm's, relative to the peak, a priori.
 _ORDER_DEVIATION = 0.003
@@ -235,7 +237,7 @@ def _rescaled(samples: ProfileSamples, scale: float) -> ProfileSamples:
 
 
 def _profile_samples(fit: OrderFit, trace: Trace) -> ProfileSamples:
-    near, keep = fit.near, fit.keep
+    near, keep = fit.near, _told(fit)
     centre, fwhm = trace.at(near.pixels.order, near.pixels.wave_nm)
     place = near.place[keep].astype(float)
     width = at_places(fwhm, place)
@@ -267,7 +269,7 @@ def _chunks(
 
 def _order_chunks(fit: OrderFit, model: ObjectModel, length: int) -> tuple[NDArray, ...]:
     """Least squares of level, shift and width in every chunk of one order."""
-    near, keep, pixels = fit.near, fit.keep, fit.near.pixels
+    near, keep, pixels = fit.near, _told(fit), fit.near.pixels
     shape = model.shapes[pixels.order]
     count = max(1, round(pixels.count / length))
     level = at_places(_smoothed(fit), near.place[keep])
@@ -305,22 +307,35 @@ def _solved(normal: Array, right: Array) -> tuple[Array, Array, Array, Array]:
 
 def _smoothed(fit: OrderFit) -> Array:
     """Spectrum, smoothed where its noise would weaken the comparison with profiles."""
-    flux, near = fit.spectrum.flux, fit.near
-    variance = near.variance[np.arange(len(flux)), near.response.argmax(axis=1)]
-    peak = near.response.max(axis=1)
-    noise = np.sqrt(variance) / np.maximum(peak, 1e-6) / 1.5
-    snr = float(np.median(np.abs(uniform_filter1d(flux, CHUNK_BINS, mode="nearest")) / noise))
+    flux, near, told = fit.spectrum.flux, fit.near, _told(fit)
+    known = near.response[told] ** 2 / near.variance[told]
+    information = np.bincount(np.rint(near.place[told]).astype(int), known, len(flux))
+    # At the ends of an order next to nothing holds the spectrum, which may be anything there.
+    usual = median_filter(information, _LINE_WINDOW)
+    held = information > _LEAST_HELD * usual
+    noise = 1 / np.sqrt(np.where(held, information, np.inf))
+    level = np.abs(uniform_filter1d(np.where(held, flux, 0.0), CHUNK_BINS, mode="nearest"))
+    snr = float(np.median(level[held] / noise[held])) if held.any() else 0.0
     width = int(np.clip((_SMOOTH_SNR / max(snr, 1e-3)) ** 2, 1, 4 * CHUNK_BINS))
     if width < 2:
         return flux
-    weight = 1 / noise**2
     # Lines are compared as they are: smeared, they would pass for another profile.
-    usual = uniform_filter1d(median_filter(flux, _LINE_WINDOW, mode="nearest"), width)
-    line = binary_dilation(np.abs(flux - usual) > _LINE_SIGMA * noise, iterations=_LINE_REACH)
-    weight[line] *= 1e-6
-    mean = uniform_filter1d(flux * weight, width, mode="nearest")
-    mean /= uniform_filter1d(weight, width, mode="nearest")
+    usual = uniform_filter1d(median_filter(flux, _LINE_WINDOW), width)
+    line = held & (np.abs(flux - usual) > _LINE_SIGMA * noise)
+    line = held & binary_dilation(line, iterations=_LINE_REACH)
+    weight = np.where(held & ~line, information, 0.0)
+    total = uniform_filter1d(np.where(weight > 0, flux, 0.0) * weight, width, mode="nearest")
+    below = uniform_filter1d(weight, width, mode="nearest")
+    seen, bins = below > 1e-6 * below.max(), np.arange(len(flux))
+    if not seen.any():
+        return np.maximum(flux, 0.0)
+    mean = np.interp(bins, bins[seen], total[seen] / below[seen])
     return np.maximum(np.where(line, flux, mean), 0.0)
+
+
+def _told(fit: OrderFit) -> NDArray[np.bool_]:
+    """Pixels that the spectrum rests on and that lie between its first and last bin."""
+    return fit.keep & fit.near.design.inside.reshape(fit.keep.shape)
 
 
 def _plus(change: Measurements, curve: Curve) -> Measurements:

@@ -105,6 +105,7 @@ def fit_sky(
     strips: Sequence[SlitStrip],
     settings: SkySettings,
     left_out: Mask | None = None,
+    light: Image | None = None,
 ) -> SkyModel:
     """Fit the sky of a frame.
 
@@ -118,9 +119,12 @@ def fit_sky(
         How.
     left_out : ndarray of bool, shape (ny, nx), optional
         Pixels that are not fitted although they are good; the model covers them.
+    light : ndarray, optional
+        Electrons whose photon noise the errors of the frame contain; found in the frame if not
+        given.
     """
     good = frame.good() if left_out is None else frame.good() & ~left_out
-    base = _base_variance(frame, settings)
+    base = _base_variance(frame, settings, light)
     planes = frame.flux, base, frame.variance, good
     even = Illumination.even(len(strips))
     levels, objects = _objects(strips, frame.flux, good, settings)
@@ -176,6 +180,7 @@ def given_sky(
     settings: SkySettings,
     sky: Image,
     variance: Image,
+    light: Image | None = None,
 ) -> SkyModel:
     """Take a sky from elsewhere as the model, with the photon noise of what it expects."""
     covered = np.zeros(frame.shape, bool)
@@ -187,7 +192,7 @@ def given_sky(
     return SkyModel(
         flux=np.where(covered, sky, none),
         variance=np.where(covered, variance, none),
-        pixel_variance=_base_variance(frame, settings) + photons,
+        pixel_variance=_base_variance(frame, settings, light) + photons,
         covered=covered,
         used=covered & frame.good(),
         objects=(),
@@ -197,12 +202,12 @@ def given_sky(
     )
 
 
-def _base_variance(frame: DetectorFrame, settings: SkySettings) -> Image:
+def _base_variance(frame: DetectorFrame, settings: SkySettings, light: Image | None) -> Image:
     """Variance of the pixels without the photon noise of their light."""
     variance, factor = frame.variance, np.float32(settings.photon_factor)
     if not factor:
         return variance
-    light = expected_signal(frame.flux, settings.faint_below_e)
+    light = expected_signal(frame.flux, settings.faint_below_e) if light is None else light
     return np.maximum(variance - factor * light, np.float32(_LEAST_BASE) * variance)
 
 

@@ -65,6 +65,8 @@ __all__ = [
 
 # Memory for the rows of a single frame that are held at one time: they stay in the cache.
 _SINGLE_BYTES = 12 * 2**20
+# Pixels of a lower response have no part in any fit.
+_DARKEST = np.float32(0.01)
 # Exposure times that differ by less are the same.
 _SAME_EXPTIME = 0.01
 # Standard deviation of lines along dispersion: of the optics, and what the slit adds in quadrature.
@@ -92,6 +94,10 @@ class Detrended:
         Noise of one raw frame as used, electrons.
     read_noise_e, gain_e_per_adu : float
         Read noise of one raw frame and conversion factor as used.
+    light : ndarray or None
+        Of a single exposure, the electrons whose photon noise the errors contain. It tells them
+        apart from other noise; found anew in the frame it would not be what the errors were
+        made of, and weights would follow the noise of the dark.
     """
 
     frame: DetectorFrame
@@ -101,6 +107,7 @@ class Detrended:
     noise: NoiseModel
     read_noise_e: float
     gain_e_per_adu: float
+    light: np.ndarray | None = None
 
 
 def detrended(
@@ -184,21 +191,16 @@ def _detrend(
     else:
         frame, subtracted = _without_zero_frames(run, frame, on.exptime_s, calibrations)
         done += subtracted
+    light = on.light
     if calibrations.flat is not None:
         frame = steps.flat_fielded(frame, calibrations.flat)
         done.append("divided by the pixel response")
+        # Where the response is r every electron counts 1 / r, and its variance 1 / r^2.
+        light = None if light is None else light / np.maximum(calibrations.flat.flux, _DARKEST) ** 2
     if calibrations.bad_pixels is not None:
         frame = steps.with_bad_pixels(frame, calibrations.bad_pixels)
         done.append("bad pixels flagged from map")
-    return Detrended(
-        frame,
-        on.exptime_s,
-        tuple(frames),
-        tuple(done),
-        on.noise,
-        on.read_noise_e,
-        on.gain_e_per_adu,
-    )
+    return replace(on, frame=frame, steps=tuple(done), light=light)
 
 
 def _without_zero_frames(
@@ -256,13 +258,14 @@ def _combined(run: Run, frames: Sequence[InputFrame], calibrations: Calibrations
             conversion.noise.variance,
             budget=BUDGET_BYTES if len(raws) > 1 else _SINGLE_BYTES,
         )
+    light = steps.expected_light(combined.flux, conversion.noise, _structure(run, calibrations))
     frame = steps.mean_with_noise(
         combined.flux,
         combined.quality,
         combined.count,
         conversion.noise,
         settings.stack_method == "median",
-        _structure(run, calibrations),
+        light,
     )
     done = (*conversion.steps, f"combined: {len(frames)} frame(s), {settings.stack_method}")
     if len(frames) == 1:
@@ -275,6 +278,7 @@ def _combined(run: Run, frames: Sequence[InputFrame], calibrations: Calibrations
         conversion.noise,
         conversion.read_noise_e,
         conversion.gain_e_per_adu,
+        light if len(frames) == 1 else None,
     )
 
 

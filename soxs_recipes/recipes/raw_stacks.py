@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from soxs_recipes.algorithms.bad_pixels import OutlierSettings, find_outliers
+from soxs_recipes.algorithms.detrending import expected_light, mean_with_noise
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.robust import clipped_statistics
@@ -21,6 +22,7 @@ from soxs_recipes.algorithms.stacking import (
     join_readers,
     stack,
 )
+from soxs_recipes.algorithms.variance import NoiseModel
 from soxs_recipes.products.raw import RawFrame
 
 # Memory for the rows of all frames that are held at one time.
@@ -118,6 +120,27 @@ def stack_raw(
         accumulators,
         BUDGET_BYTES,
     )
+
+
+def with_noise(
+    stacked: Stack, settings: SimpleNamespace, noise: NoiseModel, bias: DetectorFrame | None
+) -> DetectorFrame:
+    """Combined frames with errors that do not follow the noise of each pixel.
+
+    Parameters
+    ----------
+    stacked : Stack
+        Electrons above the zero level.
+    settings : SimpleNamespace
+        Value of the parameter stack_method.
+    noise : NoiseModel
+        Noise of one frame.
+    bias : DetectorFrame or None
+        Structure of the bias, which is no light.
+    """
+    light = expected_light(stacked.flux, noise, None if bias is None else bias.flux)
+    is_median = settings.stack_method == "median"
+    return mean_with_noise(stacked.flux, stacked.quality, stacked.count, noise, is_median, light)
 
 
 def raised(frame: DetectorFrame, level_e: float) -> DetectorFrame:

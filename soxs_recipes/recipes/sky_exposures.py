@@ -100,6 +100,8 @@ class SkyExposure:
         Time in which they came.
     steps : tuple of str
         What was done.
+    light : ndarray
+        Electrons whose photon noise the errors contain.
     photon_factor, faint_below_e : float
         See `SkySettings`.
     flexure : Flexure
@@ -118,6 +120,7 @@ class SkyExposure:
     frame: DetectorFrame
     exptime_s: float
     steps: tuple[str, ...]
+    light: np.ndarray
     photon_factor: float
     faint_below_e: float
     flexure: Flexure
@@ -226,6 +229,7 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
         frame=exposure.frame,
         exptime_s=exposure.exptime_s,
         steps=(*exposure.steps, told_flexure(run, flexure)),
+        light=exposure.light,
         photon_factor=float(noise[1] - noise[0]),
         faint_below_e=_FAINT * float(noise[0]),
         flexure=flexure,
@@ -307,7 +311,8 @@ def fitted_sky(run: Run, exposure: SkyExposure, expected_arcsec: float | None = 
     """
     _, beam = exposure.beams[0]
     expected = beam if expected_arcsec is None else expected_arcsec
-    return fit_sky(exposure.frame, exposure.strips, _settings(run, exposure, expected))
+    settings = _settings(run, exposure, expected)
+    return fit_sky(exposure.frame, exposure.strips, settings, light=exposure.light)
 
 
 def _settings(run: Run, exposure: SkyExposure, expected_arcsec: float) -> SkySettings:
@@ -357,9 +362,9 @@ def sky_from_others(
     )
     settings = _settings(run, exposure, exposure.beams[0][1])
     if with_own:
-        own = fit_sky(exposure.frame, exposure.strips, settings)
+        own = fit_sky(exposure.frame, exposure.strips, settings, light=exposure.light)
         return joined_sky(own, exposure.strips, sky, variance)
-    return given_sky(exposure.frame, exposure.strips, settings, sky, variance)
+    return given_sky(exposure.frame, exposure.strips, settings, sky, variance, exposure.light)
 
 
 def without_sky(exposure: SkyExposure, model: SkyModel) -> DetectorFrame:

@@ -104,8 +104,9 @@ class SoxsMdark(SoxsRecipe):
                 if len(group) < REJECTION_NEEDS:
                     run.warning("Cosmic rays cannot be told from the dark in so few frames")
                 zeros_e = [zero_e] * len(group)
-                stacked = raw_stacks.stack_raw(group, run.settings, noise.variance, zeros_e).frame()
-                masters[exptime_s] = stacked if bias is None else stacked.minus(bias)
+                stacked = raw_stacks.stack_raw(group, run.settings, noise.variance, zeros_e)
+                master = raw_stacks.with_noise(stacked, run.settings, noise, bias)
+                masters[exptime_s] = master if bias is None else master.minus(bias)
         depths = [exptime_s**2 * len(group) for exptime_s, group in groups.items()]
         rates = len(masters) > 1
         master = as_rate(masters, depths) if rates else masters.popitem()[1]

@@ -91,5 +91,22 @@ def test_signal_of_faint_pixels_is_that_of_running_medians(shape):
     for _ in range(2):
         around = median_filter(around, (3, 1), mode="nearest")
         around = median_filter(around, (1, 3), mode="nearest")
-    signal = steps.expected_signal(flux, 2.0)
-    assert np.array_equal(signal, np.where(around < 2.0, around, flux))
+    signal = steps.expected_signal(flux, 100.0)
+    assert np.array_equal(signal, around)
+
+
+def test_a_pixel_that_stands_out_has_its_own_photon_noise():
+    """A hot pixel among dark ones, or the peak of a line."""
+    flux = rng().normal(0, 5, (50, 50)).astype("f4")
+    flux[20, 30] = 60.0
+    signal = steps.expected_signal(flux, 100.0)
+    assert signal[20, 30] == 60.0
+    assert np.abs(np.delete(signal.ravel(), 20 * 50 + 30)).max() < 10
+
+
+def test_errors_do_not_follow_noise():
+    """A mean with weights that did would be too low by an electron."""
+    noise = RampNoise(15.0, 1.1)
+    flux = rng(4).normal(20, float(noise.variance(20.0)) ** 0.5, (500, 500)).astype("f4")
+    frame = steps.mean_with_noise(flux, np.zeros(flux.shape, "u2"), 1, noise)
+    assert np.polyfit(flux.ravel(), frame.variance.ravel(), 1)[0] < 0.2
