@@ -16,6 +16,8 @@ _REACH, _STEP = 14.0, 0.01
 _MEASURED, _KNOT = 3.0, 0.25
 _BETAS = np.array([1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0])
 _SCALES = np.linspace(0.85, 1.15, 13)
+# Inverse exponent that seeing has a priori, and its SD (Trujillo et al. 2001, MNRAS 328, 977).
+_USUAL_INVERSE_BETA, _BETA_SPREAD = 1 / 3, 0.07
 # What the measured shape may differ from the Moffat function, relative to its peak, a priori.
 DEVIATION = 0.01
 
@@ -88,6 +90,7 @@ def fit_moffat(samples: ProfileSamples) -> tuple[ProfileShape, float]:
             model = shape(x / scale) / scale
             level = np.sum(weight * model * mean) / np.sum(weight * model**2)
             misfit = float(np.sum(weight * (mean - level * model) ** 2))
+            misfit += ((1 / beta - _USUAL_INVERSE_BETA) / _BETA_SPREAD) ** 2
             best = min(best, (misfit, shape, float(scale)), key=lambda item: item[0])
     return best[1], best[2]
 

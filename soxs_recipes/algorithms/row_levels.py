@@ -32,10 +32,13 @@ class RowLevels:
         Level, in the unit of the frame; 0 where it could not be measured.
     error : ndarray, shape (rows,)
         Its standard error; 0 where it was not measured.
+    mean_e : float
+        Mean of the pixels themselves: zero level of the frame and what light there is.
     """
 
     level: Array
     error: Array
+    mean_e: float
 
     def removed_from(self, frame: DetectorFrame) -> DetectorFrame:
         """Return a frame without the levels; their errors are added."""
@@ -70,7 +73,9 @@ def row_levels(frame: DetectorFrame, dark: NDArray[np.bool_]) -> RowLevels:
     divisor = np.maximum(count, 1)
     mean = np.sum(_departure(frame.flux, near), axis=1, where=near, dtype=float) / divisor
     variance = np.sum(frame.variance, axis=1, where=near, dtype=float) / divisor**2
-    return RowLevels(np.where(known, mean, 0.0), np.sqrt(np.where(known, variance, 0.0)))
+    error = np.sqrt(np.where(known, variance, 0.0))
+    every = float(np.sum(frame.flux, where=near, dtype=float) / max(np.sum(count), 1))
+    return RowLevels(np.where(known, mean, 0.0), error, every)
 
 
 def _departure(flux: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -114,6 +114,8 @@ class SkyExposure:
         Middle of the exposure.
     masters : MasterNoise
         What of its noise other exposures share.
+    between_e : float
+        Mean of the pixels between the orders; 0 where zero levels do not drift.
     """
 
     source: tuple[InputFrame, ...]
@@ -128,6 +130,7 @@ class SkyExposure:
     beams: tuple[tuple[int, float], ...]
     mjd_mid: float
     masters: MasterNoise
+    between_e: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,18 +145,22 @@ class SkyBeside:
         Sky by order.
     variance : ndarray
         Variance of its model in the pixels of the frame.
+    between_e : float
+        As of `SkyExposure`.
     """
 
     mjd_mid: float
     exptime_s: float
     spectra: tuple[SkySpectrum, ...]
     variance: np.ndarray
+    between_e: float
 
     @classmethod
     def fitted(cls, run: Run, exposure: SkyExposure) -> SkyBeside:
         """Fit the sky of an exposure without a target."""
         model = fitted_sky(run, exposure, float("nan"))
-        return cls(exposure.mjd_mid, exposure.exptime_s, model.spectra, model.variance)
+        sky = model.spectra, model.variance, exposure.between_e
+        return cls(exposure.mjd_mid, exposure.exptime_s, *sky)
 
 
 def observed(run: Run, inputs: Mapping[str, Sequence[Input]]) -> tuple[str, tuple[InputFrame, ...]]:
@@ -219,8 +226,9 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
     exposure = detrend_one(run, frame, setup.calibrations)
     if run.settings.cosmic_rays:
         exposure = with_cosmic_rays(run, exposure)
+    between_e = 0.0
     if setup.dark is not None:
-        exposure = _without_drift(exposure, setup.dark)
+        exposure, between_e = _without_drift(exposure, setup.dark)
     flexure = measured_flexure(run, setup, exposure, target_slit_arcsec(frame))
     noise = exposure.noise.variance(np.array([0.0, 1.0]))
     duration_s = float(frame.header.get(kw.EXPTIME, exposure.exptime_s))
@@ -237,14 +245,16 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
         beams=((1, target_slit_arcsec(frame)),),
         mjd_mid=float(frame.header.get(kw.MJD_OBS, np.nan)) + duration_s / 2 / 86400,
         masters=setup.masters,
+        between_e=between_e,
     )
 
 
-def _without_drift(exposure: Detrended, dark: np.ndarray) -> Detrended:
-    """Exposure without what the rows between the orders have in common."""
+def _without_drift(exposure: Detrended, dark: np.ndarray) -> tuple[Detrended, float]:
+    """Exposure without what rows have in common between the orders, and their mean there."""
     levels = row_levels(exposure.frame, dark)
     steps = (*exposure.steps, "subtracted: drift of each row, from pixels between the orders")
-    return replace(exposure, frame=levels.removed_from(exposure.frame), steps=steps)
+    exposure = replace(exposure, frame=levels.removed_from(exposure.frame), steps=steps)
+    return exposure, levels.mean_e
 
 
 def target_slit_arcsec(frame: InputFrame) -> float:
@@ -364,6 +374,9 @@ def sky_from_others(
     if with_own:
         own = fit_sky(exposure.frame, exposure.strips, settings, light=exposure.light)
         return joined_sky(own, exposure.strips, sky, variance)
+    # By what zero levels differ between exposures is seen between the orders.
+    drift_e = exposure.between_e - np.dot(scaled, [other.between_e for other in others])
+    sky = sky + np.float32(drift_e)
     return given_sky(exposure.frame, exposure.strips, settings, sky, variance, exposure.light)
 
 

@@ -62,3 +62,9 @@ def test_rows_without_dark_pixels_and_flagged_pixels_are_left_alone():
     assert not found.level[100:110].any()
     assert not found.error[100:110].any()
     assert found.level[200] == 0
+
+
+def test_the_mean_between_the_orders_is_known():
+    frame, dark, levels, stray = scene()
+    truth = np.mean((stray + levels[:, None])[dark])
+    assert abs(row_levels(frame, dark).mean_e - truth) < 4 * NOISE / np.sqrt(dark.sum())

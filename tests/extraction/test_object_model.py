@@ -52,5 +52,5 @@ def test_the_profile_of_an_object_at_the_slits_end_is_true_where_bins_are_noise(
         widths.append(float(fit.model.trace.at(3, np.array([1015.0]))[1][0]))
     # A total signal-to-noise ratio of 65 each, and the error of the width.
     assert np.mean(ratios) == pytest.approx(1, abs=0.025)
-    assert np.std(ratios) < 0.05
+    assert np.std(ratios) < 0.02
     assert np.mean(widths) == pytest.approx(fwhm, rel=0.05)

@@ -170,6 +170,23 @@ def test_offset_reduces_the_exposures_on_target(taken, reduce, strips, sky):
     check_noise(path, strips["VIS"])
 
 
+def test_what_zero_levels_differ_by_is_no_light(taken, reduce, strips, tmp_path):
+    """The sky of the second position is taken from the first, whose zero level is higher."""
+    paths, _ = taken("nod")
+    raised = tmp_path / "raised.fits"
+    with fits.open(paths[0]) as hdus:
+        hdus[0].data[4:-4, 4:-4] += np.asarray(20, hdus[0].data.dtype)
+        hdus.writeto(raised)
+    medians = []
+    for sky in (paths[0], raised):
+        tagged = (paths[1], "OBJECT_OFFSET_NIR"), (sky, "OBJECT_OFFSET_SKY_NIR")
+        products = reduce(SoxsOffset, *tagged, arm="NIR", offset_sky="frames")
+        left = fits.getdata(products["SCI_SKY_SUB_NIR"][0], "FLUX").ravel()
+        away = [one.index[np.abs(one.slit_arcsec) < 0.5] for one in strips["NIR"]]
+        medians.append(np.median(left[np.concatenate(away)]))
+    assert medians[1] == pytest.approx(medians[0], abs=0.3)
+
+
 def test_offset_is_overruled_by_tag_and_parameter(taken, reduce):
     on, off = taken("offset")[0]
     told = reduce(SoxsOffset, (on, "OBJECT_OFFSET_SKY_VIS"), (off, "OBJECT_OFFSET_VIS"))
