@@ -17,8 +17,9 @@ from soxs_recipes.algorithms.variance import NoiseModel
 
 Image = NDArray[np.float32]
 
-# Up to this multiple of the read-noise variance the photon noise is taken from the surroundings.
-_FAINT = 4.0
+FAINT = 4.0
+"""Up to this multiple of the read-noise variance photon noise is taken from the surroundings."""
+
 # Pixels that exceed their surroundings by so many standard deviations tell their own signal.
 _OUTSTANDING = np.float32(5.0)
 
@@ -64,14 +65,14 @@ def expected_signal(flux: Image, faint_below: float) -> Image:
     flux : ndarray, shape (ny, nx)
         Electrons above the zero level.
     faint_below : float
-        Median below which a pixel is faint: four times the variance without signal.
+        Median below which a pixel is faint: `FAINT` times the variance without signal.
     """
     result = np.empty_like(flux)
     for band in row_bands(len(flux)):
         first = max(band.start - 2, 0)
         part = flux[band]
         around = _twice_median(flux[first : band.stop + 2])[band.start - first :][: len(part)]
-        quiet = np.float32(faint_below / _FAINT) + np.maximum(around, 0)
+        quiet = np.float32(faint_below / FAINT) + np.maximum(around, 0)
         own = (around >= np.float32(faint_below)) | (part - around > _OUTSTANDING * np.sqrt(quiet))
         result[band] = np.where(own, part, around)
     return result
@@ -119,7 +120,7 @@ def expected_light(flux: Image, noise: NoiseModel, structure: Image | None = Non
         What of the signal is no light: the structure of the bias.
     """
     light = flux if structure is None else flux - structure
-    faint = _FAINT * float(noise.variance(0.0))
+    faint = FAINT * float(noise.variance(0.0))
     return np.asarray(expected_signal(light, faint), np.float32)
 
 

@@ -311,8 +311,7 @@ def _smoothed(fit: OrderFit) -> Array:
     known = near.response[told] ** 2 / near.variance[told]
     information = np.bincount(np.rint(near.place[told]).astype(int), known, len(flux))
     # At the ends of an order next to nothing holds the spectrum, which may be anything there.
-    usual = median_filter(information, _LINE_WINDOW)
-    held = information > _LEAST_HELD * usual
+    held = information > _LEAST_HELD * median_filter(information, _LINE_WINDOW)
     noise = 1 / np.sqrt(np.where(held, information, np.inf))
     level = np.abs(uniform_filter1d(np.where(held, flux, 0.0), CHUNK_BINS, mode="nearest"))
     snr = float(np.median(level[held] / noise[held])) if held.any() else 0.0

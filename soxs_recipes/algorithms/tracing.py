@@ -252,7 +252,7 @@ def _profiles(
     filled = np.isfinite(masked).sum(axis=1)
     middle = gappy_quantile(masked, 0.5, axis=1, empty=0)
     noise = np.sqrt(np.mean(cells(strips(variance, expected, half).value), axis=1))
-    level = gappy_quantile(middle[:, :, None], 0.5, axis=1, empty=0)
+    level = gappy_quantile(middle, 0.5, axis=1, empty=0)[:, None]
     return np.nan_to_num((middle - level) / noise * np.sqrt(filled / 1.6))
 
 
@@ -306,9 +306,8 @@ def _sample(
 def _fit_spots(points: Points, settings: TraceSettings) -> Fit:
     centre = np.abs(points.offset) < settings.window_px / 2
     inner = np.where(points.good & centre, points.value, 0.0).sum(axis=1)
-    background = gappy_quantile(
-        np.where(points.good & ~centre, points.value, np.nan)[:, :, None], 0.5, axis=1, empty=0
-    )
+    beside = np.where(points.good & ~centre, points.value, np.nan)
+    background = gappy_quantile(beside, 0.5, axis=1, empty=0)[:, None]
     columns = settings.bin_px
     count = (points.good & centre).sum(axis=1) / columns
     flux = np.maximum(inner / columns - background[:, 0] * count, 1.0)

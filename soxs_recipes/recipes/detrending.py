@@ -65,7 +65,7 @@ __all__ = [
 
 # Memory for the rows of a single frame that are held at one time: they stay in the cache.
 _SINGLE_BYTES = 12 * 2**20
-# Pixels of a lower response have no part in any fit.
+# Least response by which photon noise is scaled, so that it stays finite where there is none.
 _DARKEST = np.float32(0.01)
 # Exposure times that differ by less are the same.
 _SAME_EXPTIME = 0.01

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soxs_recipes.algorithms.beam_pixels import MasterNoise
+from soxs_recipes.algorithms.detrending import FAINT
 from soxs_recipes.algorithms.flat_field_stack import inside_orders
 from soxs_recipes.algorithms.flexure import Flexure
 from soxs_recipes.algorithms.frame import DetectorFrame
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 _LINE_CHECK_PX = 0.1
 # So far from the edges of the orders no light of the slit is seen.
 _CLEAR_PX = 4.0
-# Below this multiple of the read-noise variance detrending takes photon noise from surroundings.
-_FAINT = 4.0
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ def prepare(run: Run, setup: Setup, frame: InputFrame) -> SkyExposure:
         steps=(*exposure.steps, told_flexure(run, flexure)),
         light=exposure.light,
         photon_factor=float(noise[1] - noise[0]),
-        faint_below_e=_FAINT * float(noise[0]),
+        faint_below_e=FAINT * float(noise[0]),
         flexure=flexure,
         strips=strips_of(run, setup, flexure),
         beams=((1, target_slit_arcsec(frame)),),
