@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from soxs_recipes.algorithms.detrending import expected_light
+from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import Quality
 from soxs_recipes.algorithms.robust import mad_sd
 from soxs_recipes.algorithms.sky_fit import SkySettings
@@ -129,3 +131,16 @@ def test_illumination_of_the_slit_is_found(scene, strips, optics):
     assert rough(expected).std() > 0.005
     assert difference.std() < 0.45 * rough(expected).std()
     assert mad_sd(difference / factors.error[inside]) < 2
+
+
+def test_the_noise_of_a_dark_does_not_weigh(scene, strips):
+    """Errors know the light before the dark is subtracted, which brings noise of its own."""
+    truth, noise = scene("NIR", "AT2026ABC", 300.0), NOISE["NIR"]
+    before = truth.noisy(11)
+    dark = np.random.default_rng(12).normal(0, 10, before.shape).astype("f4")
+    frame = before.minus(DetectorFrame(dark, np.full_like(dark, 10), np.zeros(dark.shape, "u2")))
+    light = expected_light(before.flux, noise)
+    model = fit_sky(frame, strips["NIR"], settings("NIR"), light=light)
+    faint = model.covered & (truth.sky_e < 30) & (truth.object_e < 0.1)
+    departure = (model.flux - truth.sky_e)[faint]
+    assert abs(departure.mean()) < 0.04
