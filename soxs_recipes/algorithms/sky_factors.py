@@ -42,9 +42,11 @@ class Factors:
         """Interpolate."""
         scaled = (position + np.float32(_REACH)) / np.float32(_BIN)
         scaled = np.clip(scaled - np.float32(0.5), 0, len(self.relative) - 1.001)
-        cell = scaled.astype(np.intp)
+        cell = scaled.astype(np.int32)
+        # Single precision throughout: an integer would make all that follows double.
+        part = scaled - cell.astype(np.float32)
         table = self.relative.astype(np.float32)
-        return table[cell] + (scaled - cell) * (table[cell + 1] - table[cell])
+        return table[cell] + part * np.diff(table)[cell]
 
 
 def measure_factors(
