@@ -114,6 +114,12 @@ def _start(cuts: Cuts, width: float, sd: float) -> Array:
     return start
 
 
+def _light(parameters: Array, offset: Array) -> Array:
+    """Model (n, p)."""
+    height, centre, width, sd, background, slope = (p[:, None] for p in parameters.T)
+    return height * _profile(offset - centre, width, sd) + background + slope * offset
+
+
 def _model(parameters: Array, offset: Array) -> tuple[Array, Array]:
     """Model (n, p) and its derivatives (n, parameters, p)."""
     height, centre, width, sd, background, slope = (p[:, None] for p in parameters.T)
@@ -143,7 +149,7 @@ def _fit_profiles(cuts: Cuts, start: Array) -> Array:
     problems = Problems(
         cuts.flux,
         _weights(cuts, start),
-        lambda parameters, rows: _model(parameters, cuts.offset[rows])[0],
+        lambda parameters, rows: _light(parameters, cuts.offset[rows]),
         lambda parameters, rows: _model(parameters, cuts.offset[rows]),
         lambda parameters: _bounded(parameters, reach),
     )

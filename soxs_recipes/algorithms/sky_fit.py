@@ -149,17 +149,20 @@ class PackedOrder:
             distances=tuple(one.distance(*grid).reshape(-1)[local] for one in objects),
         )
 
-    def basis(self, lit: Factors) -> Array32:
-        """Electrons per pixel of sky (even, sloped) and of each object, along the last axis."""
-        even = self.area * lit.at(self.slit) * self.packing.filled
+    def basis(self, lit: Array32 | np.float32) -> Array32:
+        """Electrons per pixel of sky (even, sloped) and of each object, along the last axis.
+
+        `lit` is the illumination of the pixels by the slit.
+        """
         area = self.area * self.packing.filled
+        even = area * lit
         parts = [even, even * self.slit / np.float32(_SLIT_SCALE_ARCSEC)]
         functions = [*parts, *(area * shape for shape in self.shapes)]
         return np.stack(functions, axis=-1, dtype=np.float32)
 
-    def unlit(self, lit: Factors, beside: float) -> Array32:
+    def unlit(self, lit: Array32, beside: float) -> Array32:
         """Electrons that an even sky has more because some of its light bypasses the slit."""
-        return np.float32(beside) * self.area * self.packing.filled * (1 - lit.at(self.slit))
+        return np.float32(beside) * self.area * self.packing.filled * (1 - lit)
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,8 @@ def refit(
     last : bool
         Whether this is the last fit: weights stay, errors are found.
     """
-    basis, unlit = order.basis(lit), order.unlit(lit, beside)
+    lit_here = lit.at(order.slit)
+    basis, unlit = order.basis(lit_here), order.unlit(lit_here, beside)
     values, held = order.flux - unlit, _held_slope(state.coef, basis.shape[-1])
     fit = sky_spline.fit(order.packing, basis, values, state.weight, last, held)
     sky, objects, light = _parts(order, basis, fit.coef)
@@ -283,11 +287,8 @@ def _finished(
     order: PackedOrder, before: FitState, basis: Array32, fit: sky_spline.SplineFit, now: FitState
 ) -> FitState:
     """The last fit with the variances of its model."""
-    parts = order.packing, basis, fit.covariance
-    of_sky = of_all = sky_spline.variance(*parts, SKY_FUNCTIONS)
-    if now.objects:
-        of_all = sky_spline.variance(*parts, basis.shape[-1])
-    return replace(now, weight=before.weight, model_variance=(of_sky, of_all))
+    errors = sky_spline.variances(order.packing, basis, fit.covariance, SKY_FUNCTIONS)
+    return replace(now, weight=before.weight, model_variance=errors)
 
 
 def _held_slope(coef: Array | None, functions: int) -> Array | None:

@@ -245,7 +245,8 @@ def _slit_view(
 ) -> SlitView:
     """What an order says of the slit."""
     light = sum(state.objects, start=np.zeros_like(state.sky))
-    sky = (state.sky - order.unlit(before.factors, beside)) / before.factors.at(order.slit)
+    lit = before.factors.at(order.slit)
+    sky = (state.sky - order.unlit(lit, beside)) / lit
     residual = order.flux - sky - light
     objects = tuple(
         ObjectView(shape, state.coef[:, SKY_FUNCTIONS + k], _information(order, state, shape))

@@ -18,7 +18,6 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from soxs_recipes.algorithms import sky_spline
 from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.robust import mad_sd
-from soxs_recipes.algorithms.sky_factors import Factors
 from soxs_recipes.algorithms.sky_fit import SKY_FUNCTIONS, FitState, PackedOrder, firm_weight
 
 Array = NDArray[np.float64]
@@ -80,10 +79,13 @@ def _normals(fitted: Fitted) -> list[_Normal]:
     """
     order, state = fitted
     residual = order.flux - state.sky - sum(state.objects)
-    basis = order.basis(Factors.one())
+    basis = order.basis(np.float32(1))
     weight = firm_weight(order, state)[..., None]
     weighted = np.swapaxes(basis * weight, 1, 2)
-    inverse = np.linalg.pinv((weighted @ basis).astype(float), 1e-6, hermitian=True)
+    normal = (weighted @ basis).astype(float)
+    # Where nothing was fitted, nothing was taken up.
+    ridge = 1e-6 * np.einsum("nkk->n", normal) + 1e-30
+    inverse = np.linalg.inv(normal + ridge[:, None, None] * np.eye(basis.shape[-1]))
     result = []
     for number in range(len(order.shapes)):
         terms = _terms(order, state, number)

@@ -165,8 +165,10 @@ def contributions(packing: Packing, functions: Array32, coef: Array) -> Array32:
     return (packing.splines @ windows.astype(np.float32)) * functions
 
 
-def variance(packing: Packing, functions: Array32, covariance: Array32, first: int) -> Array32:
-    """Variance of the sum of the first functions at the packed pixels, (intervals, capacity).
+def variances(
+    packing: Packing, functions: Array32, covariance: Array32, count: int
+) -> tuple[Array32, Array32]:
+    """Variance at the packed pixels of the sum of the first functions, and of that of all.
 
     Parameters
     ----------
@@ -174,18 +176,38 @@ def variance(packing: Packing, functions: Array32, covariance: Array32, first: i
         As for `fit`.
     covariance : ndarray
         As of `SplineFit`.
-    first : int
-        Number of functions that count.
+    count : int
+        Number of functions that come first.
+
+    Returns
+    -------
+    tuple of ndarray, shape (intervals, capacity)
     """
-    chosen = np.flatnonzero(np.arange(covariance.shape[-1]) % functions.shape[-1] < first)
-    result = np.empty(packing.filled.shape, np.float32)
-    for block in row_bands(len(result)):
-        light = functions[block, :, None, :first]
-        design = packing.splines[block, ..., None] * light
-        design = design.reshape(*result[block].shape, -1)
-        inner = covariance[block][:, chosen[:, None], chosen]
-        np.einsum("ncp,ncp->nc", design @ inner, design, out=result[block])
-    return result
+    low, high = np.triu_indices(functions.shape[-1])
+    by_pair = _by_pairs(covariance, functions.shape[-1])
+    is_first = high < count
+    result = np.empty((2, *packing.filled.shape), np.float32)
+    for block in row_bands(len(packing.place)):
+        splines, light = packing.splines[block], functions[block]
+        parts = (splines[..., _PAIRS[0]] * splines[..., _PAIRS[1]]) @ by_pair[block]
+        parts *= light[..., low]
+        parts *= light[..., high]
+        np.sum(parts[..., is_first], axis=-1, out=result[0, block])
+        np.sum(parts, axis=-1, out=result[1, block])
+    return result[0], result[1]
+
+
+def _by_pairs(covariance: Array32, functions: int) -> Array32:
+    """Covariances of each pair of splines and of functions, all orders of the two added up.
+
+    Shape (intervals, 10, pairs of functions).
+    """
+    low, high = np.triu_indices(functions)
+    full = covariance.reshape(-1, SPLINES, functions, SPLINES, functions)
+    one, other = (index[:, None] for index in _PAIRS)
+    both = full[:, one, low, other, high] + full[:, one, high, other, low]
+    times = np.where(one == other, 1.0, 2.0) * np.where(low == high, 0.5, 1.0)
+    return both * times.astype(np.float32)
 
 
 def _normal(

@@ -34,6 +34,8 @@ _LINES_SHARE = 0.1
 # Where this share of an object's light exceeds the noise, its profile rules what is left.
 _BRIGHT_SHARE = 0.05
 _LEAST_PIXELS = 1000
+# Of so many pixels one tells the scatter well enough.
+_SPARSE = 5
 
 
 def without_their_sky(
@@ -125,13 +127,18 @@ def sky_quality(exposure: SkyExposure, model: SkyModel) -> dict[str, float | int
 
 def _residual_scatter(exposure: SkyExposure, model: SkyModel) -> tuple[float, float]:
     """Scatter of fitted pixels in units of what it should be, away from bright objects."""
-    used = model.used & ((_BRIGHT_SHARE * model.light) ** 2 < model.pixel_variance)
-    if np.count_nonzero(used) < _LEAST_PIXELS:
+    used = np.flatnonzero(model.used & ((_BRIGHT_SHARE * model.light) ** 2 < model.pixel_variance))
+    if len(used) < _LEAST_PIXELS:
         return float("nan"), float("nan")
-    sky, variance = model.flux[used], model.pixel_variance[used]
+    used = used[:: _SPARSE if len(used) > _SPARSE * _LEAST_PIXELS else 1]
+
+    def taken(plane: np.ndarray) -> np.ndarray:
+        return plane.reshape(-1)[used]
+
+    sky, variance = taken(model.flux), taken(model.pixel_variance)
     # A pixel pulls the model by the share that the model's variance has in its own.
-    expected = np.sqrt(np.maximum(variance - model.light_variance[used], 0.05 * variance))
-    ratio = (exposure.frame.flux - model.flux - model.light)[used] / expected
+    expected = np.sqrt(np.maximum(variance - taken(model.light_variance), 0.05 * variance))
+    ratio = (taken(exposure.frame.flux) - sky - taken(model.light)) / expected
     bright = sky > np.quantile(sky, 1 - _LINES_SHARE)
     return float(mad_sd(ratio[bright])), float(mad_sd(ratio[~bright]))
 
