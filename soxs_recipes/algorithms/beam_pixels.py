@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from soxs_recipes.algorithms.binned_pixels import BinnedPixels
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.frame import DetectorFrame
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, QualityArray, has
@@ -138,6 +140,8 @@ class OrderPixels:
         Its bits.
     sky, sky_error : ndarray or None
         Sky that was subtracted and its standard error, electrons.
+    arrangement : BinnedPixels or None
+        Arrangement of the pixels by bins, where it is known.
     """
 
     order: int
@@ -155,6 +159,12 @@ class OrderPixels:
     quality: QualityArray
     sky: Array32 | None
     sky_error: Array32 | None
+    arrangement: BinnedPixels | None = None
+
+    @cached_property
+    def by_bins(self) -> BinnedPixels:
+        """Arrangement of the pixels by bins."""
+        return self.arrangement or BinnedPixels.of(self.place, self.count)
 
     @property
     def count(self) -> int:

@@ -11,14 +11,12 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
 from soxs_recipes.algorithms.extraction_quality import CORE_FWHM, REACH_FWHM, bin_quality
 from soxs_recipes.algorithms.object_profile import ProfileShape
 from soxs_recipes.algorithms.quality import QualityArray
 from soxs_recipes.algorithms.spectrum_spline import SplineDesign, SplineSpectrum, fit_spectrum
-from soxs_recipes.algorithms.uniform_splines import at_places
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -53,10 +51,14 @@ class ExtractionSettings:
 
 @dataclass(frozen=True)
 class ObjectPixels:
-    """Pixels around an object in one order; arrays as in `OrderPixels`, fewer columns.
+    """Pixels around an object in one order, arranged by bins as in `BinnedPixels`.
 
     Attributes
     ----------
+    pixels : OrderPixels
+        The order.
+    design : SplineDesign
+        Which of its pixels they are, and splines of the spectrum there.
     x : ndarray
         Distance from the object along the slit, in FWHM.
     fwhm_arcsec : ndarray
@@ -72,7 +74,7 @@ class ObjectPixels:
     """
 
     pixels: OrderPixels
-    columns: slice
+    design: SplineDesign
     x: NDArray
     fwhm_arcsec: NDArray
     response: NDArray
@@ -81,33 +83,38 @@ class ObjectPixels:
     usable: Mask
     suspect: Mask
 
-    @property
-    def place(self) -> NDArray:
-        """Place along dispersion, in bins."""
-        return self.pixels.place[:, self.columns]
-
-    @property
+    @cached_property
     def area(self) -> NDArray:
         """Size of a pixel, bins times arcsec."""
-        return self.pixels.area[:, self.columns]
+        return self.taken(self.pixels.area)
 
-    @cached_property
-    def design(self) -> SplineDesign:
-        """Splines of the spectrum at the pixels."""
-        return SplineDesign.of(self.place, self.pixels.count)
+    def taken(self, plane: NDArray) -> NDArray:
+        """Values of a plane of the order."""
+        return self.design.pixels.arranged(plane)
+
+    def plane(self, values: NDArray, otherwise: float = 0.0) -> NDArray:
+        """Values as a plane of the order, with another value elsewhere."""
+        return self.design.pixels.plane(values, otherwise)
+
+    def at(self, values: Array) -> Array:
+        """Values at the bins, linearly interpolated."""
+        return self.design.pixels.at(values)
+
+    def summed(self, values: NDArray) -> Array:
+        """Sum over the pixels nearest to each bin."""
+        return self.design.pixels.summed(np.where(self.design.pixels.filled, values, 0.0))
 
     def fit(
         self, variance: NDArray, keep: Mask, value: NDArray | None = None, errors: bool = False
     ) -> SplineSpectrum:
         """Fit a spectrum to the kept pixels by inverse variance."""
-        weight = np.where(keep, 1 / variance, 0.0).ravel()
+        weight = np.where(keep, 1 / variance, 0.0)
         signal = self.value if value is None else value
-        response = self.response.ravel()
-        return fit_spectrum(self.design, response, signal.ravel(), weight, errors=errors)
+        return fit_spectrum(self.design, self.response, signal, weight, errors=errors)
 
     def level(self, spectrum: SplineSpectrum) -> NDArray:
         """Spectrum at the pixels."""
-        return self.design.at(spectrum.coef).reshape(self.x.shape)
+        return self.design.at(spectrum.coef)
 
 
 @dataclass(frozen=True)
@@ -212,23 +219,24 @@ def object_pixels(
     reach_fwhm : float
         Distance up to which pixels are used.
     """
-    reach = reach_fwhm * fwhm_arcsec[:, None]
-    inside = np.abs(pixels.slit_arcsec - centre_arcsec[:, None]) < 1.1 * reach
-    seen = np.flatnonzero(inside.any(axis=0))
-    columns = slice(seen[0], seen[-1] + 1) if seen.size else slice(0, 1)
-    place = pixels.place[:, columns]
-    fwhm = at_places(fwhm_arcsec, place)
-    suspect = pixels.suspect[:, columns]
-    x = (pixels.slit_arcsec[:, columns] - at_places(centre_arcsec, place)) / fwhm
+    every = pixels.by_bins
+    slit = every.arranged(pixels.slit_arcsec)
+    inside = np.abs(slit - centre_arcsec) < 1.1 * reach_fwhm * fwhm_arcsec
+    seen = np.flatnonzero((inside & every.filled).any(axis=1))
+    slots = slice(seen[0], seen[-1] + 1) if seen.size else slice(0, 1)
+    near = every.part(slots)
+    fwhm, suspect = near.at(fwhm_arcsec), near.arranged(pixels.suspect)
+    x = (slit[slots] - near.at(centre_arcsec)) / fwhm
+    usable = (near.arranged(pixels.usable) | suspect) & near.filled
     return ObjectPixels(
         pixels,
-        columns,
+        SplineDesign(near),
         x,
         fwhm,
-        pixels.area[:, columns] * shape(x) / fwhm,
-        sign * pixels.value[:, columns],
-        pixels.variance[:, columns],
-        (pixels.usable[:, columns] | suspect) & (np.abs(x) < reach_fwhm),
+        near.arranged(pixels.area) * shape(x) / fwhm,
+        sign * near.arranged(pixels.value),
+        near.arranged(pixels.variance),
+        usable & (np.abs(x) < reach_fwhm),
         suspect,
     )
 
@@ -258,7 +266,7 @@ def fit_order(
     tolerance = _FIRST_TOLERANCE if guess is None else _TOLERANCE
     flux = _first_guess(near) if guess is None else guess
     variance = _variance(near, flux, photon_factor)
-    level = at_places(flux, near.place)
+    level = near.at(flux)
     keep = near.usable & ~outliers(near, near.response * level, variance, settings.kappa, tolerance)
     spectrum = near.fit(variance, keep)
     for _ in range(rounds):
@@ -294,7 +302,9 @@ def outliers(
     pull = np.abs(near.value - model) / np.sqrt(variance + (tolerance * model) ** 2)
     pull = np.where(near.suspect, pull / _SUSPECT_SHARE, pull)
     strong = near.usable & (pull > _STRONG * kappa)
-    beside = binary_dilation(strong) & (pull > _BESIDE_SIGMA) if strong.any() else strong
+    if not strong.any():
+        return pull > kappa
+    beside = near.design.pixels.beside(strong) & (pull > _BESIDE_SIGMA)
     return (pull > kappa) | beside
 
 
@@ -339,7 +349,7 @@ def _variance(near: ObjectPixels, flux: Array, photon_factor: float) -> NDArray:
     The spectrum is smoothed: where weights follow its noise, high values weigh less than low ones.
     """
     smooth = np.maximum(np.convolve(flux, _BINOMIAL, mode="same"), 0)
-    return near.variance + photon_factor * near.response * at_places(smooth, near.place)
+    return near.variance + photon_factor * near.response * near.at(smooth)
 
 
 def _first_guess(near: ObjectPixels) -> Array:
@@ -347,14 +357,16 @@ def _first_guess(near: ObjectPixels) -> Array:
     core = near.usable & (np.abs(near.x) < CORE_FWHM) & (near.response > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(core, near.value / near.response, np.nan)
-    ordered = np.sort(nearest_bins(near.place, ratio), axis=1)
+    plane = near.plane(ratio, np.nan)
+    columns = np.isfinite(plane).any(axis=0)
+    ordered = np.sort(nearest_bins(near.pixels.place[:, columns], plane[:, columns]), axis=1)
     known = np.isfinite(ordered).sum(axis=1)
     row = np.arange(len(ordered))
+    if not (known > 0).any():
+        return np.zeros(len(ordered))
     low = ordered[row, np.maximum((known - 1) // 2, 0)]
     high = ordered[row, np.minimum(known // 2, ordered.shape[1] - 1)]
     level = np.where(known > 0, (low + high) / 2, np.nan)
-    if not (known > 0).any():
-        return np.zeros(len(ordered))
     return np.interp(row, row[known > 0], level[known > 0])
 
 
@@ -363,8 +375,7 @@ def _boxcar(fit: OrderFit, settings: ExtractionSettings) -> SplineSpectrum:
     near = fit.near
     keep = fit.keep & (np.abs(near.x) < settings.boxcar_fwhm) & (near.response > 0)
     weight = np.where(keep, 1 / np.where(keep, near.response, 1.0), 0.0)
-    planes = (near.response, near.value, weight, fit.variance)
-    return fit_spectrum(near.design, *(plane.ravel() for plane in planes))
+    return fit_spectrum(near.design, near.response, near.value, weight, fit.variance)
 
 
 def _sky(fit: OrderFit) -> tuple[Array, Array]:
@@ -376,6 +387,6 @@ def _sky(fit: OrderFit) -> tuple[Array, Array]:
     near, count = fit.near, fit.near.pixels.count
     if near.pixels.sky is None or near.pixels.sky_error is None:
         return np.full(count, np.nan), np.zeros(count)
-    planes = (near.pixels.sky[:, near.columns], near.pixels.sky_error[:, near.columns])
+    planes = (near.taken(near.pixels.sky), near.taken(near.pixels.sky_error))
     sky, error = (near.fit(fit.variance, fit.keep, plane).flux for plane in planes)
     return sky, _SKY_ERROR_SHARE * error**2

@@ -36,22 +36,16 @@ def bin_quality(near: ObjectPixels, variance: NDArray, keep: Mask) -> QualityArr
     keep : ndarray of bool
         Pixels on which the spectrum rests.
     """
-    count = near.pixels.count
     near_object = np.abs(near.x) < REACH_FWHM
     information = near.response**2 / np.where(variance > 0, variance, np.inf)
-    all_ = _sum_by_bin(near, np.where(near_object, information, 0.0), count)
-    kept = _sum_by_bin(near, np.where(keep, information, 0.0), count)
-    coverage = np.divide(kept, all_, out=np.zeros(count), where=all_ > 0)
+    all_ = near.summed(np.where(near_object, information, 0.0))
+    kept = near.summed(np.where(keep, information, 0.0))
+    coverage = np.divide(kept, all_, out=np.zeros_like(all_), where=all_ > 0)
     quality = np.where(coverage < _LEAST_COVERAGE, np.uint16(Quality.NO_DATA), np.uint16(0))
     quality |= np.where(coverage < _USUAL_COVERAGE, np.uint16(Quality.INTERPOLATED), np.uint16(0))
-    bits = near.pixels.quality[:, near.columns]
+    bits = near.taken(near.pixels.quality)
     core = np.abs(near.x) < CORE_FWHM
     for bit in (Quality.SATURATED, Quality.NONLINEAR):
-        marked = _sum_by_bin(near, (core & has(bits, bit)).astype(float), count) > 0
+        marked = near.summed(core & has(bits, bit)) > 0
         quality |= np.where(marked, np.uint16(bit), np.uint16(0))
     return quality
-
-
-def _sum_by_bin(near: ObjectPixels, values: NDArray, count: int) -> Array:
-    place = np.clip(np.rint(near.place).astype(int), 0, count - 1)
-    return np.bincount(place.ravel(), values.ravel(), count)[:count]

@@ -117,8 +117,7 @@ class _Joint:
 
     def levels(self) -> list[NDArray]:
         """Spectrum of each source at the pixels."""
-        design, shape = self.near.design, self.near.x.shape
-        return [design.at(self.coef[:, k]).reshape(shape) for k in range(self.number)]
+        return [self.near.design.at(self.coef[:, k]) for k in range(self.number)]
 
     def length(self, k: int) -> Array:
         """Bins over which a source is smooth: fewer the brighter it is, and where it has lines."""
@@ -177,16 +176,15 @@ def _joint_fit(
 ) -> _Joint:
     """Weighted least squares for the spectra of all sources."""
     design, number = near.design, len(planes)
-    used = np.where(design.inside, weight.ravel(), 0.0)
     size = near.pixels.count + 2
     normal, right = np.zeros((4 * number + 1, size * number)), np.empty((size, number))
     penalties = []
     lengths = [*lengths, *[np.full(size, _SKY_LENGTH)] * 2]
     for k, one in enumerate(planes):
-        weighted = used * one.ravel()
-        right[:, k] = design.project(weighted * near.value.ravel())
+        weighted = weight * one
+        right[:, k] = design.project(weighted * near.value)
         for m, other in enumerate(planes[: k + 1]):
-            band = design.normal(weighted * other.ravel())
+            band = design.normal(weighted * other)
             _insert(normal, band, (k, m), number)
         penalties.append(_penalty(band, lengths[k - 1]) if k else _weak_penalty(band))
     matrix = normal.copy()

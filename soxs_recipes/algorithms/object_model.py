@@ -143,7 +143,7 @@ def fit_model(
     for turn in range(_TURNS):
         fits = fit_orders(orders, sign, model, extraction, fits)
         model = replace(model, photon_factor=photon_factor(fits))
-        orders = tuple(_with_sky_variance(fit, model.photon_factor) for fit in fits)
+        orders = tuple(_with_sky_variance(fit, model) for fit in fits)
         model, centres = _turn(fits, model, settings, turn)
     return ModelFit(model, orders, centres, tuple(fits))
 
@@ -177,7 +177,7 @@ def photon_factor(fits: Sequence[OrderFit]) -> float:
         near = fit.near
         signal = near.response * near.level(fit.spectrum)
         core = fit.keep & (np.abs(near.x) < 1) & (signal > 0)
-        measured = near.pixels.measured_variance[:, near.columns]
+        measured = near.taken(near.pixels.measured_variance)
         up += float(np.sum((measured - near.variance)[core] * signal[core], dtype=float))
         down += float(np.sum(signal[core] ** 2, dtype=float))
     return float(np.clip(up / down, 0.0, 5.0)) if down > 0 else 1.0
@@ -237,15 +237,13 @@ def _rescaled(samples: ProfileSamples, scale: float) -> ProfileSamples:
 
 
 def _profile_samples(fit: OrderFit, trace: Trace) -> ProfileSamples:
-    near, keep = fit.near, _told(fit)
+    near, keep = fit.near, fit.keep
     centre, fwhm = trace.at(near.pixels.order, near.pixels.wave_nm)
-    place = near.place[keep].astype(float)
-    width = at_places(fwhm, place)
-    slit = near.pixels.slit_arcsec[:, near.columns][keep]
-    level = at_places(_smoothed(fit), place)
+    width, slit = near.at(fwhm), near.taken(near.pixels.slit_arcsec)
+    response = near.area * near.at(_smoothed(fit)) / width
     return ProfileSamples(
-        (slit - at_places(centre, place)) / width,
-        near.area[keep] * level / width,
+        ((slit - near.at(centre)) / width)[keep],
+        response[keep],
         near.value[keep].astype(float),
         fit.variance[keep].astype(float),
     )
@@ -269,22 +267,21 @@ def _chunks(
 
 def _order_chunks(fit: OrderFit, model: ObjectModel, length: int) -> tuple[NDArray, ...]:
     """Least squares of level, shift and width in every chunk of one order."""
-    near, keep, pixels = fit.near, _told(fit), fit.near.pixels
-    shape = model.shapes[pixels.order]
-    count = max(1, round(pixels.count / length))
-    level = at_places(_smoothed(fit), near.place[keep])
-    fwhm, x = near.fwhm_arcsec[keep], near.x[keep]
-    scale = near.area[keep] * level / fwhm
-    profile, slope = shape(x), shape.slope(x)
-    terms = np.stack([scale * profile, -scale * slope / fwhm, -scale * (profile + x * slope)])
-    chunk = np.clip((near.place[keep] * count / pixels.count).astype(int), 0, count - 1)
-    weight = 1 / fit.variance[keep]
+    near, pixels = fit.near, fit.near.pixels
+    shape, count = model.shapes[pixels.order], max(1, round(pixels.count / length))
+    level = near.at(_smoothed(fit))
+    light = near.response * level
+    change = shape.slope(near.x) * near.area * level / near.fwhm_arcsec
+    terms = (light, -change / near.fwhm_arcsec, -light - near.x * change)
+    weight = np.where(fit.keep, 1 / fit.variance, 0.0)
+    first = np.ceil(np.arange(count) * pixels.count / count).astype(int)
     normal = np.empty((count, 3, 3))
     right = np.empty((count, 3))
-    for i in range(3):
-        right[:, i] = np.bincount(chunk, terms[i] * near.value[keep] * weight, count)
-        for j in range(i + 1):
-            sums = np.bincount(chunk, terms[i] * terms[j] * weight, count)
+    for i, one in enumerate(terms):
+        weighted = one * weight
+        right[:, i] = np.add.reduceat(np.einsum("sb,sb->b", weighted, near.value), first)
+        for j, other in enumerate(terms[: i + 1]):
+            sums = np.add.reduceat(np.einsum("sb,sb->b", weighted, other), first)
             normal[:, i, j] = normal[:, j, i] = sums
     wave = pixels.wave_of((np.arange(count) + 0.5) * pixels.count / count - 0.5)
     return (np.full(count, pixels.order), wave, *_solved(normal, right))
@@ -307,9 +304,8 @@ def _solved(normal: Array, right: Array) -> tuple[Array, Array, Array, Array]:
 
 def _smoothed(fit: OrderFit) -> Array:
     """Spectrum, smoothed where its noise would weaken the comparison with profiles."""
-    flux, near, told = fit.spectrum.flux, fit.near, _told(fit)
-    known = near.response[told] ** 2 / near.variance[told]
-    information = np.bincount(np.rint(near.place[told]).astype(int), known, len(flux))
+    flux, near = fit.spectrum.flux, fit.near
+    information = near.summed(np.where(fit.keep, near.response**2 / near.variance, 0.0))
     # At the ends of an order next to nothing holds the spectrum, which may be anything there.
     held = information > _LEAST_HELD * median_filter(information, _LINE_WINDOW)
     noise = 1 / np.sqrt(np.where(held, information, np.inf))
@@ -332,11 +328,6 @@ def _smoothed(fit: OrderFit) -> Array:
     return np.maximum(np.where(line, flux, mean), 0.0)
 
 
-def _told(fit: OrderFit) -> NDArray[np.bool_]:
-    """Pixels that the spectrum rests on and that lie between its first and last bin."""
-    return fit.keep & fit.near.design.inside.reshape(fit.keep.shape)
-
-
 def _plus(change: Measurements, curve: Curve) -> Measurements:
     """Values of a curve plus the changes measured against it."""
     value = np.empty(len(change.value))
@@ -346,19 +337,18 @@ def _plus(change: Measurements, curve: Curve) -> Measurements:
     return replace(change, value=value)
 
 
-def _with_sky_variance(fit: OrderFit, factor: float) -> OrderPixels:
+def _with_sky_variance(fit: OrderFit, model: ObjectModel) -> OrderPixels:
     """Pixels with the variance that the sky has beside the object, in every bin."""
     near, pixels = fit.near, fit.near.pixels
     bins = np.arange(pixels.count)
-    centre, fwhm = _axis(near)
+    centre, fwhm = model.trace.at(pixels.order, pixels.wave_nm)
     distance = np.abs(pixels.slit_arcsec - centre[:, None])
     use = pixels.usable & (distance > _SKY_FROM_FWHM * fwhm[:, None]) & (distance < _SKY_TO_ARCSEC)
-    use[:, near.columns] &= fit.keep | ~near.usable
+    use &= near.plane(fit.keep | ~near.usable, True)
     # Other objects and what no map knows as bad have variances of their own.
     use &= pixels.measured_variance < 2.5 * pixels.variance
-    own = np.zeros_like(pixels.variance)
     signal = near.response * np.maximum(near.level(fit.spectrum), 0)
-    own[:, near.columns] = factor * signal
+    own = near.plane((model.photon_factor * signal).astype(np.float32))
     measured = pixels.measured_variance
     # In the wings of a bright object next to nothing is left for the sky: it is never negative.
     value = np.where(use, np.maximum(measured - own, _LEAST_SKY_SHARE * measured), np.float32(0))
@@ -369,10 +359,5 @@ def _with_sky_variance(fit: OrderFit, factor: float) -> OrderPixels:
         return pixels
     level = np.interp(bins, bins[enough], total[enough] / number[enough])
     level = np.maximum(level, 1e-3 * np.median(level[enough]))
-    return replace(pixels, variance=at_places(level, pixels.place).astype(np.float32))
-
-
-def _axis(near: ObjectPixels) -> tuple[Array, Array]:
-    """Slit position and FWHM of the object at each row of pixels."""
-    slit = near.pixels.slit_arcsec[:, near.columns] - near.x * near.fwhm_arcsec
-    return slit.mean(axis=1), near.fwhm_arcsec.mean(axis=1)
+    variance = at_places(level, pixels.place).astype(np.float32)
+    return replace(pixels, variance=variance, arrangement=pixels.by_bins)

@@ -214,9 +214,8 @@ def _terms(near: ObjectPixels, scene: SlitScene) -> list[NDArray]:
 
 
 def _without(fit: OrderFit, sign: int) -> OrderPixels:
-    pixels, columns = fit.near.pixels, fit.near.columns
-    value, variance = pixels.value.copy(), pixels.measured_variance.copy()
-    light = fit.beside.light
-    value[:, columns] -= sign * light
-    variance[:, columns] -= np.minimum(np.maximum(light, 0), 0.9 * variance[:, columns])
-    return replace(pixels, value=value, measured_variance=variance)
+    pixels = fit.near.pixels
+    light = fit.near.plane(fit.beside.light.astype(np.float32))
+    value, variance = pixels.value - sign * light, pixels.measured_variance
+    variance = variance - np.minimum(np.maximum(light, 0), 0.9 * variance)
+    return replace(pixels, value=value, measured_variance=variance, arrangement=pixels.by_bins)

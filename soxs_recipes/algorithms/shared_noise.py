@@ -92,15 +92,11 @@ def shared_noise(
     near = fit.near
     light = near.response * near.level(fit.spectrum)
     if near.pixels.sky is not None:
-        light = light + near.pixels.sky[:, near.columns]
+        light = light + near.taken(near.pixels.sky)
     noise = masters.zero_e**2 + (masters.response * light) ** 2
     # Optimal weights are response over variance.
     weight = np.where(fit.keep, near.response / fit.variance, 0.0) ** 2
-    place = np.clip(np.rint(near.place).astype(int), 0, near.pixels.count - 1).ravel()
-    of_masters, of_all = (
-        np.bincount(place, (weight * variance).ravel(), near.pixels.count)
-        for variance in (noise, fit.variance)
-    )
+    of_masters, of_all = (near.summed(weight * variance) for variance in (noise, fit.variance))
     share = np.divide(of_masters, of_all, out=np.zeros_like(of_all), where=of_all > 0)
     return SharedNoise(np.clip(share, 0, 1), centre_arcsec, fwhm_arcsec)
 

@@ -12,6 +12,7 @@ frequencies below 0.3 per pixel, which is all that a spectrograph passes, unchan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
+from soxs_recipes.algorithms.binned_pixels import BinnedPixels
 from soxs_recipes.algorithms.order_spectra import COVARIANCE_BINS
-from soxs_recipes.algorithms.uniform_splines import AT_KNOT, four_splines, spline_basis
+from soxs_recipes.algorithms.uniform_splines import AT_KNOT, four_splines
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 PENALTY = 1e-4
 """Weight of the penalty relative to the information in a bin."""
@@ -36,6 +37,7 @@ _PRODUCTS = {
     for k in range(_TAPS)
     for distance in range(_TAPS - k)
 }
+_SERIES = np.array([spline.coef for spline in _SPLINES])
 _POWERS = 2 * _TAPS - 1
 _DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
 # Information is never taken as less than this part of its mean over so many bins around.
@@ -49,46 +51,48 @@ _REACH = 20
 class SplineDesign:
     """The B-splines that are not zero at each of some pixels.
 
+    Planes are arranged as in `BinnedPixels`: between two bins splines are polynomials, the same for
+    all slots.
+
     Attributes
     ----------
-    count : int
-        Number of bins; the centre of the first bin is at 0.
-    inside : ndarray of bool, shape (pixels,)
-        Pixels between the first and the last bin; the others say nothing.
-    first : ndarray of int, shape (pixels,)
-        First of the four splines.
-    basis : tuple of ndarray
-        Values of the four splines.
-    offset : ndarray, shape (pixels,)
-        Distance from the middle between two bins.
+    pixels : BinnedPixels
+        The pixels between the first and the last bin; others say nothing.
     """
 
-    count: int
-    inside: Mask
-    first: NDArray[np.intp]
-    basis: tuple[Array, ...]
-    offset: Array
+    pixels: BinnedPixels
 
     @classmethod
     def of(cls, place: NDArray, count: int) -> SplineDesign:
         """Splines at places along dispersion, in bins."""
-        place = np.asarray(place, dtype=float).ravel()
-        inside = (place >= 0) & (place < count - 1)
-        place = np.clip(place, 0, count - 1 - 1e-9)
-        first, basis = spline_basis(place)
-        return cls(count, inside, first, basis, place - first - 0.5)
+        return cls(BinnedPixels.of(place, count))
+
+    @property
+    def count(self) -> int:
+        """Number of bins; the centre of the first bin is at 0."""
+        return self.pixels.share.shape[1]
+
+    @cached_property
+    def offset(self) -> Array:
+        """Distance of the pixels from the middle between two bins."""
+        return self.pixels.share - 0.5
 
     def at(self, coef: Array) -> Array:
-        """Value of a spline at the pixels; beyond the ends that of the end."""
-        return sum(part * coef[self.first + k] for k, part in enumerate(self.basis))
+        """Value of a spline at the pixels."""
+        last = self.count - 1
+        near = [np.append(coef[k : k + last], 0.0) for k in range(_TAPS)]
+        *terms, highest = (_SERIES.T @ near)[:, None]
+        value = highest * self.offset
+        for term in terms[:0:-1]:
+            value += term
+            value *= self.offset
+        value += terms[0]
+        return value
 
     def normal(self, information: Array) -> Array:
         """Products of splines summed over pixels: lower banded form, shape (4, bins + 2)."""
         # Products of splines are polynomials of the place: fewer powers of it than products.
-        moments = np.empty((_POWERS, self.count))
-        for power in range(_POWERS):
-            moments[power] = np.bincount(self.first, information, self.count)
-            information = information * self.offset
+        moments = self._moments(information, _POWERS)
         normal = np.zeros((_TAPS, self.count + 2))
         for (k, distance), product in _PRODUCTS.items():
             sums = product @ moments
@@ -97,11 +101,21 @@ class SplineDesign:
 
     def project(self, values: Array) -> Array:
         """Splines times values summed over pixels, shape (bins + 2,)."""
+        sums = _SERIES @ self._moments(values, _TAPS)
         right = np.zeros(self.count + 2)
-        for k, part in enumerate(self.basis):
-            sums = np.bincount(self.first, values * part, self.count)
-            right[k : k + self.count] += sums[: self.count + 2 - k]
+        for k, one in enumerate(sums):
+            right[k : k + self.count] += one[: self.count + 2 - k]
         return right
+
+    def _moments(self, values: Array, number: int) -> Array:
+        """Sums over the pixels between two bins of values times powers of the offset."""
+        moments = np.empty((number, self.count))
+        np.add.reduce(values, axis=0, out=moments[0])
+        product = values * self.offset
+        for power in range(1, number):
+            np.add.reduce(product, axis=0, out=moments[power])
+            product *= self.offset
+        return moments
 
 
 @dataclass(frozen=True)
@@ -136,7 +150,7 @@ def fit_spectrum(
     variance: Array | None = None,
     errors: bool = True,
 ) -> SplineSpectrum:
-    """Fit a spectrum to pixels; arrays of shape (pixels,).
+    """Fit a spectrum to pixels; their arrays are arranged as the design's.
 
     Parameters
     ----------
@@ -147,14 +161,13 @@ def fit_spectrum(
     value : ndarray
         Its signal.
     weight : ndarray
-        Weight in the fit; 0 leaves a pixel out.
+        Weight in the fit; 0 leaves a pixel out. Slots that hold none have 0.
     variance : ndarray, optional
         Variance of the signal, where `weight` is not its inverse.
     errors : bool
         Whether variances are needed; else they are NaN.
     """
-    used = np.where(design.inside, weight, 0.0)
-    weighted = used * response
+    weighted = weight * response
     normal = design.normal(weighted * response)
     matrix = normal_with_penalty(normal, PENALTY)
     coef = solveh_banded(matrix, design.project(weighted * value), lower=True, check_finite=False)
