@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from soxs_recipes import __version__
-from soxs_recipes.cpl_bridge.runner import threads
+from soxs_recipes.cpl_bridge.runner import memory, threads
 from soxs_recipes.errors import SoxsError
 
 
@@ -50,6 +50,7 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a sub-command and return its exit status."""
     threads.one_unless_told(os.environ)
+    memory.one_pool(os.environ)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())

@@ -36,11 +36,13 @@ def in_parallel(task: Callable[..., Result], *arguments: Sequence) -> list[Resul
     return results
 
 
-def ahead(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def ahead(
+    task: Callable[[Item], Result], items: Iterable[Item], both_at_once: bool = True
+) -> Iterator[Result]:
     """Results of a task on each item, in their order; the next is made while one is used.
 
-    The first two are made at once, each of the others while the one before is used: two results
-    exist at a time, however many items there are, if the user keeps none.
+    The first two are made at once if `both_at_once`, each of the others while the one before is
+    used: two results exist at a time, however many items there are, if the user keeps none.
     """
     rest = iter(items)
     with ThreadPoolExecutor(1) as pool:
@@ -52,8 +54,13 @@ def ahead(task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Res
 
         try:
             for first in rest:
-                following = begun()
-                yield task(first)
+                following = begun() if both_at_once else None
+                result = task(first)
+                # Nothing is kept that the task alone needed.
+                del first
+                following = following or begun()
+                yield result
+                del result
                 while following is not None:
                     result = following.result()
                     following = begun()

@@ -29,12 +29,13 @@ from __future__ import annotations
 import os
 import sys
 
-from soxs_recipes.cpl_bridge.runner import cli, delegation, threads
+from soxs_recipes.cpl_bridge.runner import cli, delegation, memory, threads
 
 
 def main() -> int | str | None:
     """Run ESO's PyEsoRex if it is installed and can be imported, else the embedded runner."""
     threads.one_unless_told(os.environ)
+    memory.one_pool(os.environ)
     entry = delegation.eso_entry_point()
     if entry is None or delegation.stand_in_asked_for(os.environ):
         return cli.main()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from soxs_recipes.cpl_bridge.runner import threads
+from soxs_recipes.cpl_bridge.runner import memory, threads
 from soxs_recipes.esorex.protocol import RECORD, Request, encode, join, parse_request
 
 LONGEST_TEXT = 900
@@ -52,6 +52,7 @@ def main(argv: Sequence[str], recipes: Callable[[], Iterable[type]] = package_re
     """
     (name,) = argv
     threads.one_unless_told(os.environ)
+    memory.one_pool(os.environ)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)

@@ -47,11 +47,17 @@ def without_their_sky(
 ) -> Iterator[Result]:
     """Products of exposures one by one, from raw frames to the sky fitted in each and subtracted.
 
-    While the sky of one is fitted the next is prepared; nothing of those before stays in memory.
+    While the sky of one is fitted the next is prepared, and the one before is written; nothing
+    of those before that stays in memory.
     """
-    for exposure in ahead(partial(prepare, run, setup), frames):
-        yield from sky_results(role, exposure, fitted_sky(run, exposure), qc=qc)
-        del exposure
+
+    def fitted(exposure: SkyExposure) -> list[Result]:
+        return sky_results(role, exposure, fitted_sky(run, exposure), qc=qc)
+
+    exposures = ahead(partial(prepare, run, setup), frames)
+    for results in ahead(fitted, exposures, both_at_once=False):
+        while results:
+            yield results.pop(0)
 
 
 def sky_results(

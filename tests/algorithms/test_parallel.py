@@ -100,3 +100,17 @@ def test_what_is_left_is_not_begun_when_the_user_stops():
     next(results)
     results.close()
     assert begun in ([0], [0, 1], [1, 0])
+
+
+def test_the_first_may_be_made_alone():
+    """Its item, too, is gone when the next is begun: both may be large."""
+    alive = []
+
+    def task(item):
+        alive.append(Large.alive)
+        return item.number
+
+    Large.alive = 0
+    items = (Large(number) for number in range(3))
+    assert list(ahead(task, items, both_at_once=False)) == [0, 1, 2]
+    assert alive == [1, 1, 1]
