@@ -16,7 +16,12 @@ from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
 from soxs_recipes.algorithms.extraction_quality import CORE_FWHM, REACH_FWHM, bin_quality
 from soxs_recipes.algorithms.object_profile import ProfileShape
 from soxs_recipes.algorithms.quality import QualityArray
-from soxs_recipes.algorithms.spectrum_spline import SplineDesign, SplineSpectrum, fit_spectrum
+from soxs_recipes.algorithms.spectrum_spline import (
+    SplineDesign,
+    SplineEquations,
+    SplineSpectrum,
+    fit_spectrum,
+)
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -104,13 +109,16 @@ class ObjectPixels:
         """Sum over the pixels nearest to each bin."""
         return self.design.pixels.summed(np.where(self.design.pixels.filled, values, 0.0))
 
-    def fit(
-        self, variance: NDArray, keep: Mask, value: NDArray | None = None, errors: bool = False
-    ) -> SplineSpectrum:
+    def fit(self, variance: NDArray, keep: Mask, errors: bool = False) -> SplineSpectrum:
         """Fit a spectrum to the kept pixels by inverse variance."""
+        equations = self.equations(variance, keep)
+        spectrum = equations.spectrum(self.value)
+        return equations.with_errors(spectrum) if errors else spectrum
+
+    def equations(self, variance: NDArray, keep: Mask) -> SplineEquations:
+        """Equations of the kept pixels weighted by inverse variance."""
         weight = np.where(keep, 1 / variance, 0.0)
-        signal = self.value if value is None else value
-        return fit_spectrum(self.design, self.response, signal, weight, errors=errors)
+        return SplineEquations.of(self.design, self.response, weight)
 
     def level(self, spectrum: SplineSpectrum) -> NDArray:
         """Spectrum at the pixels."""
@@ -299,13 +307,13 @@ def outliers(
     tolerance : float
         Share of the model that may be wrong.
     """
-    pull = np.abs(near.value - model) / np.sqrt(variance + (tolerance * model) ** 2)
-    pull = np.where(near.suspect, pull / _SUSPECT_SHARE, pull)
-    strong = near.usable & (pull > _STRONG * kappa)
-    if not strong.any():
-        return pull > kappa
-    beside = near.design.pixels.beside(strong) & (pull > _BESIDE_SIGMA)
-    return (pull > kappa) | beside
+    square = (near.value - model) ** 2 / (variance + (tolerance * model) ** 2)
+    square[near.suspect] /= _SUSPECT_SHARE**2
+    found = square > kappa**2
+    strong = near.usable & (square > (_STRONG * kappa) ** 2)
+    if strong.any():
+        found |= near.design.pixels.beside(strong) & (square > _BESIDE_SIGMA**2)
+    return found
 
 
 def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSettings) -> OrderSpectrum:
@@ -321,13 +329,14 @@ def extract_order(fit: OrderFit, shape_share: Array, settings: ExtractionSetting
         See there.
     """
     near, beside = fit.near, fit.beside
-    best = near.fit(fit.variance, fit.keep, errors=True)
+    equations, best = near.equations(fit.variance, fit.keep), fit.spectrum
+    best = best if best.has_errors else equations.with_errors(best)
     plain = _boxcar(fit, settings)
-    sky, sky_variance = _sky(fit)
+    sky, sky_variance = _sky(near, equations)
     added, background, factor = np.nan_to_num(sky_variance), np.zeros(len(sky)), 1.0
     if beside is not None:
         added += best.variance * (beside.cost - 1)
-        background = near.fit(fit.variance, fit.keep, beside.light).flux
+        background = equations.spectrum(beside.light).flux
         factor = beside.sums_cost
     return OrderSpectrum(
         best.flux * shape_share,
@@ -378,15 +387,15 @@ def _boxcar(fit: OrderFit, settings: ExtractionSettings) -> SplineSpectrum:
     return fit_spectrum(near.design, near.response, near.value, weight, fit.variance)
 
 
-def _sky(fit: OrderFit) -> tuple[Array, Array]:
+def _sky(near: ObjectPixels, equations: SplineEquations) -> tuple[Array, Array]:
     """Sky that the weights collect, and the variance its error causes.
 
     The error of a sky model is the same for all pixels of a bin, so that it adds up where that of
     the pixels averages out. Knots of the sky are closer than bins, which average over them.
     """
-    near, count = fit.near, fit.near.pixels.count
+    count = near.pixels.count
     if near.pixels.sky is None or near.pixels.sky_error is None:
         return np.full(count, np.nan), np.zeros(count)
     planes = (near.taken(near.pixels.sky), near.taken(near.pixels.sky_error))
-    sky, error = (near.fit(fit.variance, fit.keep, plane).flux for plane in planes)
+    sky, error = (equations.spectrum(plane).flux for plane in planes)
     return sky, _SKY_ERROR_SHARE * error**2

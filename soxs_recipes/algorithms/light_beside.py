@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
+from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from soxs_recipes.algorithms.extraction import LightBeside, ObjectPixels, OrderFit, outliers
@@ -23,7 +23,6 @@ from soxs_recipes.algorithms.order_spectra import COVARIANCE_BINS
 from soxs_recipes.algorithms.spectrum_spline import (
     PENALTY,
     SplineSpectrum,
-    banded_product,
     normal_with_penalty,
 )
 from soxs_recipes.algorithms.uniform_splines import AT_KNOT
@@ -102,12 +101,25 @@ def separate(
 class _Joint:
     """Spectra of several sources: coefficients of shape (bins + 2, sources).
 
-    Matrices are in lower banded form, the coefficients of all sources at one bin side by side.
+    Attributes
+    ----------
+    near : ObjectPixels
+        The pixels.
+    information : ndarray, shape (bins + 2, sources)
+        Diagonal of the normal matrix.
+    penalties : sequence of ndarray
+        Penalty of each source, in lower banded form.
+    factor : ndarray
+        Cholesky factor of the normal matrix with penalties in lower banded form, the coefficients
+        of all sources at one bin side by side.
+    coef : ndarray
+        The coefficients.
     """
 
     near: ObjectPixels
-    normal: Array
-    matrix: Array
+    information: Array
+    penalties: Sequence[Array]
+    factor: Array
     coef: Array
 
     @property
@@ -121,7 +133,7 @@ class _Joint:
 
     def length(self, k: int) -> Array:
         """Bins over which a source is smooth: fewer the brighter it is, and where it has lines."""
-        information = self.normal[0, k :: self.number] / _SQUARES
+        information = self.information[:, k] / _SQUARES
         # Running sums do not forget values that are larger by many orders of magnitude.
         information = np.maximum(information, _LIT_SHARE**2 * information.max() + 1e-30)
         coef, many = self.coef[:, k], _SMOOTH_BINS
@@ -157,13 +169,30 @@ class _Joint:
         return everywhere, factor / own.covariance_factor
 
     def _variance(self, first: NDArray, width: int) -> Array:
-        """Variance of sums of so many bins of the first source."""
-        right = np.zeros((self.coef.size, len(first)))
+        """Variance of sums of so many bins of the first source.
+
+        The normal matrix is that of the equations less the penalties, which have fewer bands.
+        """
+        right = np.zeros((len(first), *self.coef.shape))
         for bin_ in range(width):
             for k, value in enumerate(AT_KNOT):
-                right[(first + bin_ + k) * self.number, np.arange(len(first))] += value
-        solved = solveh_banded(self.matrix, right, lower=True, check_finite=False)
-        return np.sum(solved * banded_product(self.normal, solved), axis=0)
+                right[np.arange(len(first)), first + bin_ + k, 0] += value
+        flat = right.reshape(len(first), -1).T
+        solved = cho_solve_banded((self.factor, True), flat, check_finite=False)
+        variance = np.einsum("ik,ik->k", flat, solved)
+        sources = np.ascontiguousarray(solved.T.reshape(right.shape).transpose(2, 0, 1))
+        for penalty, source in zip(self.penalties, sources, strict=True):
+            variance -= _quadratic_form(penalty, source)
+        return variance
+
+
+def _quadratic_form(band: Array, rows: Array) -> Array:
+    """Product of each row, a symmetric matrix in lower banded form, and the row again."""
+    form = np.einsum("i,ki,ki->k", band[0], rows, rows)
+    for distance in range(1, len(band)):
+        pairs = rows[:, distance:], rows[:, :-distance]
+        form += 2 * np.einsum("i,ki,ki->k", band[distance, :-distance], *pairs)
+    return form
 
 
 def _ratio(variance: Array, own: Array) -> Array:
@@ -177,7 +206,7 @@ def _joint_fit(
     """Weighted least squares for the spectra of all sources."""
     design, number = near.design, len(planes)
     size = near.pixels.count + 2
-    normal, right = np.zeros((4 * number + 1, size * number)), np.empty((size, number))
+    matrix, right = np.zeros((4 * number + 1, size * number)), np.empty((size, number))
     penalties = []
     lengths = [*lengths, *[np.full(size, _SKY_LENGTH)] * 2]
     for k, one in enumerate(planes):
@@ -185,13 +214,14 @@ def _joint_fit(
         right[:, k] = design.project(weighted * near.value)
         for m, other in enumerate(planes[: k + 1]):
             band = design.normal(weighted * other)
-            _insert(normal, band, (k, m), number)
+            _insert(matrix, band, (k, m), number)
         penalties.append(_penalty(band, lengths[k - 1]) if k else _weak_penalty(band))
-    matrix = normal.copy()
+    information = matrix[0].reshape(size, number).copy()
     for k, band in enumerate(penalties):
         _insert(matrix, band, (k, k), number)
-    coef = solveh_banded(matrix, right.ravel(), lower=True, check_finite=False)
-    return _Joint(near, normal, matrix, coef.reshape(size, number))
+    factor = cholesky_banded(matrix, overwrite_ab=True, lower=True, check_finite=False)
+    coef = cho_solve_banded((factor, True), right.ravel(), check_finite=False)
+    return _Joint(near, information, penalties, factor, coef.reshape(size, number))
 
 
 def _insert(matrix: Array, band: Array, pair: tuple[int, int], number: int) -> None:

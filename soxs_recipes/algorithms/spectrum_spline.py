@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
+from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from soxs_recipes.algorithms.binned_pixels import BinnedPixels
@@ -137,9 +137,64 @@ class SplineSpectrum:
     covariance_factor: float
 
     @property
+    def has_errors(self) -> bool:
+        """Whether the variance was computed."""
+        return not np.isnan(self.covariance_factor)
+
+    @property
     def flux(self) -> Array:
         """Value at the bins."""
         return AT_KNOT[0] * (self.coef[:-2] + self.coef[2:]) + AT_KNOT[1] * self.coef[1:-1]
+
+
+@dataclass(frozen=True)
+class SplineEquations:
+    """Normal equations of a spectrum, for any signal of the pixels.
+
+    Attributes
+    ----------
+    design : SplineDesign
+        The splines at the pixels.
+    weighted : ndarray
+        Response of the pixels times their weight.
+    normal : ndarray
+        Normal matrix, in lower banded form.
+    """
+
+    design: SplineDesign
+    weighted: Array
+    normal: Array
+
+    @classmethod
+    def of(cls, design: SplineDesign, response: Array, weight: Array) -> SplineEquations:
+        """Equations of pixels; see `fit_spectrum`."""
+        weighted = weight * response
+        return cls(design, weighted, design.normal(weighted * response))
+
+    @cached_property
+    def matrix(self) -> Array:
+        """Normal matrix with the penalty."""
+        return normal_with_penalty(self.normal, PENALTY)
+
+    @cached_property
+    def factor(self) -> Array:
+        """Cholesky factor of the matrix."""
+        return cholesky_banded(self.matrix, lower=True, check_finite=False)
+
+    def spectrum(self, value: Array) -> SplineSpectrum:
+        """Spectrum of a signal, its errors NaN."""
+        right = self.design.project(self.weighted * value)
+        coef = cho_solve_banded((self.factor, True), right, check_finite=False)
+        return SplineSpectrum(coef, np.full(self.design.count, np.nan), np.nan)
+
+    def with_errors(
+        self, spectrum: SplineSpectrum, variance: Array | None = None
+    ) -> SplineSpectrum:
+        """Spectrum with errors, from the variance of the signal or, without it, from the weight."""
+        noise = self.normal
+        if variance is not None:
+            noise = self.design.normal(self.weighted**2 * variance)
+        return SplineSpectrum(spectrum.coef, *_errors(self.factor, noise, self.design.count))
 
 
 def fit_spectrum(
@@ -167,14 +222,9 @@ def fit_spectrum(
     errors : bool
         Whether variances are needed; else they are NaN.
     """
-    weighted = weight * response
-    normal = design.normal(weighted * response)
-    matrix = normal_with_penalty(normal, PENALTY)
-    coef = solveh_banded(matrix, design.project(weighted * value), lower=True, check_finite=False)
-    if not errors:
-        return SplineSpectrum(coef, np.full(design.count, np.nan), np.nan)
-    noise = normal if variance is None else design.normal(weighted**2 * variance)
-    return SplineSpectrum(coef, *_errors(matrix, noise, design.count))
+    equations = SplineEquations.of(design, response, weight)
+    spectrum = equations.spectrum(value)
+    return equations.with_errors(spectrum, variance) if errors else spectrum
 
 
 def normal_with_penalty(normal: Array, strength: float) -> Array:
@@ -195,14 +245,14 @@ def normal_with_penalty(normal: Array, strength: float) -> Array:
     return matrix
 
 
-def _errors(matrix: Array, noise: Array, count: int) -> tuple[Array, float]:
+def _errors(factor: Array, noise: Array, count: int) -> tuple[Array, float]:
     """Variance of every bin and the covariance factor.
 
     Bins far apart are independent, so that the inverse of the matrix is asked for many of them
     at once.
     """
-    variance = _functional_variance(matrix, noise, count, 1)
-    sums = _functional_variance(matrix, noise, count, COVARIANCE_BINS)
+    variance = _functional_variance(factor, noise, count, 1)
+    sums = _functional_variance(factor, noise, count, COVARIANCE_BINS)
     groups = count // COVARIANCE_BINS
     apart = variance[: groups * COVARIANCE_BINS].reshape(groups, -1).sum(axis=1)
     known = np.isfinite(apart) & (apart > 0) if groups else np.zeros(0, bool)
@@ -211,18 +261,18 @@ def _errors(matrix: Array, noise: Array, count: int) -> tuple[Array, float]:
     return variance, float(np.median(sums[:groups][known] / apart[known]))
 
 
-def _functional_variance(matrix: Array, noise: Array, count: int, width: int) -> Array:
+def _functional_variance(factor: Array, noise: Array, count: int, width: int) -> Array:
     """Variance of the sums of each `width` neighbouring bins."""
     sums = -(-count // width)
     step = -(-(2 * _REACH + width) // width)
     group, place = np.arange(sums) % step, np.arange(sums) * width
-    right = np.zeros((count + 2, min(step, sums)))
+    right = np.zeros((count + 2, min(step, sums)), order="F")
     for bin_ in range(width):
         here = place + bin_
         inside = here < count
         for k, value in enumerate(AT_KNOT):
             right[here[inside] + k, group[inside]] += value
-    solved = solveh_banded(matrix, right, lower=True, check_finite=False)
+    solved = cho_solve_banded((factor, True), right, check_finite=False)
     product = np.cumsum(solved * banded_product(noise, solved), axis=0)
     product = np.concatenate([np.zeros((1, right.shape[1])), product])
     low = np.clip(place + 1 - _REACH, 0, count + 2)
