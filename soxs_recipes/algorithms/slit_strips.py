@@ -82,6 +82,33 @@ def slit_strips(
     return tuple(_strip(solution, int(order), slit_range_arcsec) for order in solution.orders)
 
 
+def slit_mask(solution: DispersionSolution, slit_range_arcsec: tuple[float, float]) -> Mask:
+    """Pixels of the frame within slit positions, to a fraction of a pixel.
+
+    Parameters
+    ----------
+    solution : DispersionSolution
+        Two-dimensional solution of the frame.
+    slit_range_arcsec : tuple of float
+        Slit positions between which pixels are taken.
+    """
+    mask = np.zeros(solution.shape, bool)
+    turned = mask.T if solution.dispersion_axis == "x" else mask
+    pixel, breadth = np.arange(len(turned)), np.arange(turned.shape[1])
+    for order, wave in zip(solution.orders, solution.range_nm, strict=True):
+        grid = np.linspace(*wave, _TABLE_POINTS)[:, None]
+        x, y = solution.to_pixel(order, grid, np.array(slit_range_arcsec))
+        along, across = solution.along(x, y), solution.across(x, y)
+        rising = np.argsort(along[:, 0])
+        ends = [
+            np.interp(pixel, along[rising, k], across[rising, k], np.nan, np.nan) for k in (0, 1)
+        ]
+        low, high = np.sort(ends, axis=0)[..., None]
+        near = slice(*np.clip([np.nanmin(low), np.nanmax(high) + 1], 0, len(breadth)).astype(int))
+        turned[:, near] |= (breadth[near] > low) & (breadth[near] < high)
+    return mask
+
+
 def _strip(solution: DispersionSolution, order: int, reach: tuple[float, float]) -> SlitStrip:
     rows, columns = solution.shape
     length, breadth = (columns, rows) if solution.dispersion_axis == "x" else (rows, columns)
@@ -159,8 +186,9 @@ def _maps(
     edge = np.clip(axis.along, axis.along[nodes[0]], axis.along[nodes[-1]])
     coef, slope = spline(edge), spline(edge, 1)
     place = place.astype(np.float32)
-    (shift, place_shift), (slit, place_slit) = (_horner(coef[..., k], place) for k in (0, 1))
-    along_shift, along_slit = (_horner(slope[..., k], place)[0] for k in (0, 1))
+    shift, slit = (_horner(coef[..., k], place) for k in (0, 1))
+    place_shift, place_slit = (_horner(_derivative(coef[..., k]), place) for k in (0, 1))
+    along_shift, along_slit = (_horner(slope[..., k], place) for k in (0, 1))
     # Polynomials run in the distance from a centre that itself moves across.
     drift = np.gradient(axis.across).astype(np.float32)[:, None]
     along_shift, along_slit = along_shift - drift * place_shift, along_slit - drift * place_slit
@@ -168,10 +196,16 @@ def _maps(
     return shift, slit, np.abs(area)
 
 
-def _horner(coef: Array, place: Array32) -> tuple[Array32, Array32]:
-    """Polynomials and their derivatives, one polynomial per row."""
-    value = slope = np.float32(0)
-    for term in coef.T.astype(np.float32)[..., None]:
-        slope = slope * place + value
-        value = value * place + term
-    return value, slope
+def _derivative(coef: Array) -> Array:
+    """Coefficients of the derivatives of polynomials, the highest power first."""
+    return coef[:, :-1] * np.arange(coef.shape[1] - 1, 0, -1)
+
+
+def _horner(coef: Array, place: Array32) -> Array32:
+    """Polynomials, one per row, the highest power first."""
+    first, *rest = coef.T.astype(np.float32)[..., None]
+    value = np.broadcast_to(first, place.shape).copy()
+    for term in rest:
+        value *= place
+        value += term
+    return value

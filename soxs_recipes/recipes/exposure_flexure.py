@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from soxs_recipes.algorithms.flexure import Flexure, sky_flexure
 from soxs_recipes.algorithms.flexure_telluric import telluric_flexure
 from soxs_recipes.algorithms.line_check_rows import CheckSettings
 from soxs_recipes.algorithms.quality import Quality
-from soxs_recipes.algorithms.slit_strips import slit_strips
+from soxs_recipes.algorithms.slit_strips import slit_mask
 from soxs_recipes.algorithms.telluric import Sight
 from soxs_recipes.instrument.spectrograph import SLIT_PX_PER_ARCSEC
 from soxs_recipes.products.molecular_tables import read_molecular_table
@@ -105,7 +103,4 @@ def _helped(setup: Setup, exposure: Detrended, found: Flexure) -> Flexure:
 def _beside_target(setup: Setup, frame: DetectorFrame, slit_arcsec: float) -> DetectorFrame:
     """Frame whose pixels near the target are flagged: features of stars are no sky lines."""
     near = (slit_arcsec - _TARGET_ARCSEC, slit_arcsec + _TARGET_ARCSEC)
-    mask = np.zeros(frame.shape, bool)
-    for strip in slit_strips(setup.solution, near):
-        mask.reshape(-1)[strip.index[strip.inside]] = True
-    return frame.flag(mask, Quality.REJECTED)
+    return frame.flag(slit_mask(setup.solution, near), Quality.REJECTED)

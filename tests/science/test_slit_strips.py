@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soxs_recipes.algorithms.slit_strips import slit_strips
+from soxs_recipes.algorithms.slit_strips import slit_mask, slit_strips
 
 
 @pytest.mark.parametrize("arm", ["VIS", "NIR"])
@@ -36,3 +36,12 @@ def test_strips_hold_each_pixel_once(solution):
         assert len(np.unique(index)) == len(index)
         assert strip.slit_arcsec[strip.inside].min() > -5.0
         assert strip.slit_arcsec[strip.inside].max() < 5.0
+
+
+@pytest.mark.parametrize("arm", ["VIS", "NIR"])
+def test_a_mask_holds_the_pixels_of_the_strips(solution, arm):
+    expected = np.zeros(solution[arm].shape, bool)
+    for strip in slit_strips(solution[arm], (1.0, 4.0)):
+        expected.reshape(-1)[strip.index[strip.inside]] = True
+    found = slit_mask(solution[arm], (1.0, 4.0))
+    assert np.count_nonzero(found != expected) < 5e-4 * np.count_nonzero(expected)
