@@ -303,15 +303,15 @@ def _last(
 
     def finished(order: PackedOrder, before: FitState, beside: float) -> SkySpectrum:
         state = refit(order, before, slit.factors, beside, settings, last=True)
-        filled = order.packing.filled
-        place = order.place[filled]
+        filled = np.flatnonzero(order.packing.filled)
+        place = order.place.reshape(-1)[filled]
         light = sum(state.objects, start=np.zeros_like(state.sky))
         sky_error, error = state.model_variance
         values = (state.sky, sky_error, state.variance, light, error)
         for plane, value in zip(planes, values, strict=True):
-            plane.reshape(-1)[place] = value[filled]
+            plane.reshape(-1)[place] = value.reshape(-1)[filled]
         covered.reshape(-1)[place] = True
-        used.reshape(-1)[place] = state.weight[filled] > 0
+        used.reshape(-1)[place] = state.weight.reshape(-1)[filled] > 0
         return sky_spectrum(order, state, slit.factors, beside, settings)
 
     spectra = in_parallel(finished, *zip(*fitted, strict=True), slit.beside.tolist())
