@@ -237,16 +237,13 @@ def _rescaled(samples: ProfileSamples, scale: float) -> ProfileSamples:
 
 
 def _profile_samples(fit: OrderFit, trace: Trace) -> ProfileSamples:
-    near, keep = fit.near, fit.keep
+    near = fit.near
     centre, fwhm = trace.at(near.pixels.order, near.pixels.wave_nm)
     width, slit = near.at(fwhm), near.taken(near.pixels.slit_arcsec)
     response = near.area * near.at(_smoothed(fit)) / width
-    return ProfileSamples(
-        ((slit - near.at(centre)) / width)[keep],
-        response[keep],
-        near.value[keep].astype(float),
-        fit.variance[keep].astype(float),
-    )
+    x, variance = (slit - near.at(centre)) / width, np.where(fit.keep, fit.variance, np.inf)
+    planes = (x, response, near.value, variance)
+    return ProfileSamples(*(plane.ravel().astype(float, copy=False) for plane in planes))
 
 
 def _chunks(

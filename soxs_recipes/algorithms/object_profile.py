@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soxs_recipes.algorithms.uniform_splines import at_places, spline_basis
+from soxs_recipes.algorithms.uniform_splines import SERIES, at_places, spline_basis
 
 Array = NDArray[np.float64]
 
@@ -62,7 +62,8 @@ class ProfileSamples:
     x : ndarray
         Distance from the centre, in FWHM.
     response, value, variance : ndarray
-        What a pixel would collect of a shape of value 1, its signal, the variance of that.
+        What a pixel would collect of a shape of value 1, its signal, the variance of that; of
+        pixels that are left out it is infinite.
     """
 
     x: Array
@@ -84,14 +85,15 @@ def fit_moffat(samples: ProfileSamples) -> tuple[ProfileShape, float]:
     """
     x, mean, weight = _averaged(samples, 0.1, _MEASURED)
     best = (np.inf, moffat(3.0), 1.0)
+    scales = _SCALES[:, None]
     for beta in _BETAS:
         shape = moffat(beta)
-        for scale in _SCALES:
-            model = shape(x / scale) / scale
-            level = np.sum(weight * model * mean) / np.sum(weight * model**2)
-            misfit = float(np.sum(weight * (mean - level * model) ** 2))
-            misfit += ((1 / beta - _USUAL_INVERSE_BETA) / _BETA_SPREAD) ** 2
-            best = min(best, (misfit, shape, float(scale)), key=lambda item: item[0])
+        model = shape(x / scales) / scales
+        level = np.sum(weight * model * mean, axis=1) / np.sum(weight * model**2, axis=1)
+        misfits = np.sum(weight * (mean - level[:, None] * model) ** 2, axis=1)
+        misfits += ((1 / beta - _USUAL_INVERSE_BETA) / _BETA_SPREAD) ** 2
+        k = int(np.argmin(misfits))
+        best = min(best, (float(misfits[k]), shape, float(_SCALES[k])), key=lambda item: item[0])
     return best[1], best[2]
 
 
@@ -109,20 +111,9 @@ def fit_shape(
     deviation : float
         Expected deviation from it, relative to the peak.
     """
-    count = round(2 * _MEASURED / _KNOT) + 3
-    inside = np.abs(samples.x) < _MEASURED
-    x, response = samples.x[inside], samples.response[inside]
-    weight = response**2 / samples.variance[inside]
-    excess = samples.value[inside] * response / samples.variance[inside] - weight * start(x)
-    first, basis = spline_basis((x + _MEASURED) / _KNOT)
-    normal, right = np.zeros((count, count)), np.zeros(count)
-    for i, left in enumerate(basis):
-        right += np.bincount(first + i, excess * left, count)
-        for j, other in enumerate(basis):
-            sums = np.bincount(first, weight * left * other, count - 3)
-            normal[np.arange(count - 3) + i, np.arange(count - 3) + j] += sums
+    normal, right = _spline_sums(samples, start)
     prior = 1 / (deviation * start.table.max()) ** 2
-    coef = np.linalg.solve(normal + prior * np.eye(count), right)
+    coef = np.linalg.solve(normal + prior * np.eye(len(right)), right)
     # The outermost splines are left out, so that the shape meets the wings without a step.
     coef[[0, 1, 2, -3, -2, -1]] = 0.0
     near = np.abs(GRID) < _MEASURED
@@ -130,6 +121,37 @@ def fit_shape(
     table = start.table.copy()
     table[near] += sum(part * coef[first + i] for i, part in enumerate(basis))
     return _normalised(np.maximum(table, 0.0))
+
+
+def _spline_sums(samples: ProfileSamples, start: ProfileShape) -> tuple[Array, Array]:
+    """Normal equations for splines that are added to a shape.
+
+    Between two knots splines are polynomials: sums of powers of the place make those of splines.
+    """
+    pieces = round(2 * _MEASURED / _KNOT)
+    place = (samples.x + _MEASURED) / _KNOT
+    first = np.clip(place, 0, pieces - 1).astype(np.intp)
+    offset = place - first - 0.5
+    inverse = samples.response / samples.variance * (np.abs(samples.x) < _MEASURED)
+    weight = inverse * samples.response
+    excess = inverse * samples.value - weight * start(samples.x)
+    normal, right = np.zeros((pieces + 3, pieces + 3)), np.zeros(pieces + 3)
+    moments = _moments(first, offset, weight, 2 * len(SERIES) - 1, pieces)
+    row = np.arange(pieces)
+    for i, sums in enumerate(SERIES @ _moments(first, offset, excess, len(SERIES), pieces)):
+        right[row + i] += sums
+        for j, other in enumerate(SERIES):
+            normal[row + i, row + j] += np.convolve(SERIES[i], other) @ moments
+    return normal, right
+
+
+def _moments(first: NDArray, offset: Array, values: Array, number: int, count: int) -> Array:
+    """Sums of values times powers of the offset in every piece."""
+    moments = np.empty((number, count))
+    for power in range(number):
+        moments[power] = np.bincount(first, values, count)
+        values = values * offset
+    return moments
 
 
 def _looked_up(table: Array, x: NDArray) -> Array:
@@ -143,12 +165,10 @@ def _normalised(table: Array) -> ProfileShape:
 def _averaged(samples: ProfileSamples, step: float, reach: float) -> tuple[Array, Array, Array]:
     """Steps of x: their middles, the mean of value over response, and its inverse variance."""
     count = round(2 * reach / step)
-    place = np.floor((samples.x + reach) / step).astype(int)
-    inside = (place >= 0) & (place < count)
-    place, response = place[inside], samples.response[inside]
-    variance = samples.variance[inside]
-    weight = np.bincount(place, response**2 / variance, count)
-    total = np.bincount(place, response * samples.value[inside] / variance, count)
+    place = np.clip((samples.x + reach) / step, 0, count - 1).astype(np.intp)
+    inverse = samples.response / samples.variance * (np.abs(samples.x) < reach)
+    weight = np.bincount(place, inverse * samples.response, count)
+    total = np.bincount(place, inverse * samples.value, count)
     seen = weight > 0
     middle = (np.arange(count) + 0.5) * step - reach
     return middle[seen], total[seen] / weight[seen], weight[seen]

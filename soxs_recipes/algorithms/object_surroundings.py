@@ -18,8 +18,14 @@ from soxs_recipes.algorithms.extraction import (
 from soxs_recipes.algorithms.light_beside import separate
 from soxs_recipes.algorithms.object_model import ObjectModel
 from soxs_recipes.algorithms.object_search import SlitObject, StackedProfile
+from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.slit_profiles import SlitProfiles
-from soxs_recipes.algorithms.slit_scene import SLOPE_ARCSEC, SlitScene, describe_slit
+from soxs_recipes.algorithms.slit_scene import (
+    SLOPE_ARCSEC,
+    SlitScene,
+    describe_slit,
+    with_galaxy,
+)
 
 Array = NDArray[np.float64]
 
@@ -65,12 +71,13 @@ def with_blends(
         return known
     light, guess = _all_light(profile), (first.offset_arcsec, first.fwhm_arcsec)
     how = (_NARROW_NM, slit_width_arcsec)
-    plain, galaxy = (describe_slit(light, *guess, *how, apart, one) for one in (False, True))
+    plain = describe_slit(light, *guess, *how, apart)
     blend = describe_slit(light, *guess, *how, [*apart, place])
     gain = plain.misfit - blend.misfit
     share = blend.levels[-1] / max(blend.levels[0], 1e-30)
-    wider = blend.misfit - galaxy.misfit > _LEAST_GAIN
-    if wider or gain < _LEAST_GAIN or share < _LEAST_LIGHT:
+    if gain < _LEAST_GAIN or share < _LEAST_LIGHT:
+        return known
+    if blend.misfit - with_galaxy(light, plain).misfit > _LEAST_GAIN:
         return known
     offset = first.offset_arcsec + blend.neighbours_arcsec[-1]
     found = SlitObject(offset, blend.levels[-1], float(np.sqrt(gain)), first.fwhm_arcsec)
@@ -136,21 +143,13 @@ def survey(
     forced : bool
         Whether the light beside the object is wanted however faint it is.
     """
-    both: list[list[SlitScene]] = [[], []]
-    for beam in beams:
-        for with_galaxy in (False, True):
-            both[with_galaxy].append(
-                describe_slit(
-                    beam.profiles,
-                    beam.centre_arcsec,
-                    fwhm_arcsec,
-                    range_nm,
-                    slit_width_arcsec,
-                    neighbours_arcsec,
-                    with_galaxy,
-                )
-            )
-    stars, galaxies = both
+    how = (fwhm_arcsec, range_nm, slit_width_arcsec, neighbours_arcsec)
+
+    def described(beam: BeamLight) -> tuple[SlitScene, SlitScene]:
+        stars = describe_slit(beam.profiles, beam.centre_arcsec, *how)
+        return stars, with_galaxy(beam.profiles, stars)
+
+    stars, galaxies = map(list, zip(*in_parallel(described, beams), strict=True))
     # Where even the better description is wrong by more than the errors, so is the gain.
     gain = sum(
         (one.misfit - other.misfit) / max(1.0, other.reduced_misfit)
@@ -208,9 +207,14 @@ def _terms(near: ObjectPixels, scene: SlitScene) -> list[NDArray]:
     distance = near.x * near.fwhm_arcsec
     _, seeing = scene.disc.at(near.pixels.order, np.median(near.pixels.wave_nm))
     stars = [scene.star(distance - apart, seeing) for apart in scene.neighbours_arcsec]
-    galaxies = [] if scene.galaxy is None else [scene.extended(float(seeing))(distance)]
+    galaxies = [] if scene.galaxy is None else [_galaxy(scene, distance, seeing)]
     line = [np.ones_like(distance), distance / SLOPE_ARCSEC]
     return [near.area * light for light in (*stars, *galaxies, *line)]
+
+
+def _galaxy(scene: SlitScene, distance_arcsec: NDArray, fwhm_arcsec: Array) -> Array:
+    every = distance_arcsec.reshape(1, -1)
+    return scene.extended(every, np.atleast_1d(fwhm_arcsec)).reshape(distance_arcsec.shape)
 
 
 def _without(fit: OrderFit, sign: int) -> OrderPixels:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
@@ -25,7 +26,8 @@ SLOPE_ARCSEC = 5.0
 """Distance over which sloped light rises by one."""
 
 _NODES, _WEIGHTS = (part[4:] for part in np.polynomial.legendre.leggauss(8))
-_GRID = np.arange(-90, 91) * 0.1
+_GRID_STEP = 0.1
+_GRID = np.arange(-90, 91) * _GRID_STEP
 # Values that are expected, and how far from them: log FWHM against the first guess, exponent of
 # the FWHM in wavelength, log of Moffat's power and of the blur (arcsec), curve of the trace.
 _STAR = np.array([0.0, -0.2, np.log(3.0), np.log(0.15), 0.0, 0.0, 0.0])
@@ -147,19 +149,30 @@ class SlitScene:
 
         return self._blurred(disc, distance_arcsec) / (strip * alpha * _line_integral(self.power))
 
-    def extended(self, fwhm_arcsec: float) -> Callable[[Array], Array]:
-        """Profile of the galaxy, peak about 1, as a function of the distance from the object."""
+    def extended(self, distance_arcsec: Array, fwhm_arcsec: Array) -> Array:
+        """Profile of the galaxy, peak about 1, at distances from the object: a row per FWHM."""
         if self.galaxy is None:
-            return lambda distance: np.zeros(np.shape(distance))
+            return np.zeros(np.shape(distance_arcsec))
         place, scale, soft, power, width = self.galaxy
         radius = np.hypot(_GRID - place, np.exp(soft)) / np.exp(scale)
         bright = np.exp(-(radius ** np.exp(power)))
         # Light that is even across the slit is blurred by all of the disc.
-        alpha = self._alpha(fwhm_arcsec * np.exp(width))
+        alpha = self._alpha(fwhm_arcsec * np.exp(width))[:, None]
         disc = self._blurred(lambda at: (1 + (at / alpha) ** 2) ** (0.5 - self.power), _GRID)
-        seen = np.convolve(bright, disc / disc.sum(), mode="same")
+        # The disc is even: a convolution is a product with the shifted light.
+        shifted = sliding_window_view(np.pad(bright, len(_GRID) // 2), len(_GRID))
+        seen = (disc / disc.sum(axis=1, keepdims=True)) @ shifted
         seen += self.line[0] + self.line[1] * _GRID
-        return lambda distance: np.interp(distance, _GRID, seen)
+        return _interpolated(seen, distance_arcsec)
+
+
+def _interpolated(values: Array, distance_arcsec: Array) -> Array:
+    """Linear interpolation of the rows of a table on the grid of distances."""
+    last = len(_GRID) - 1
+    place = np.clip((distance_arcsec - _GRID[0]) / _GRID_STEP, 0, last)
+    first = np.minimum(place.astype(np.intp), last - 1)
+    low = np.take_along_axis(values, first, axis=1)
+    return low + (place - first) * (np.take_along_axis(values, first + 1, axis=1) - low)
 
 
 def describe_slit(
@@ -169,9 +182,8 @@ def describe_slit(
     range_nm: tuple[float, float],
     slit_width_arcsec: float,
     neighbours_arcsec: Sequence[float] = (),
-    galaxy: bool = False,
 ) -> SlitScene:
-    """Describe the light along the slit.
+    """Describe the light along the slit by stars.
 
     Parameters
     ----------
@@ -185,8 +197,6 @@ def describe_slit(
         Width of the slit.
     neighbours_arcsec : sequence of float
         Distances of other objects that were found from this one.
-    galaxy : bool
-        Whether there is a galaxy; one that would not shine is none.
     """
     guess = SlitScene(
         range_nm,
@@ -198,9 +208,19 @@ def describe_slit(
         np.array([centre_arcsec, 0.0, 0.0]),
         tuple(neighbours_arcsec),
     )
-    stars = _fit(profiles, guess)
-    if not galaxy:
-        return stars
+    return _fit(profiles, guess)
+
+
+def with_galaxy(profiles: SlitProfiles, stars: SlitScene) -> SlitScene:
+    """Describe the light along the slit by stars and a galaxy; one that would not shine is none.
+
+    Parameters
+    ----------
+    profiles : SlitProfiles
+        The light.
+    stars : SlitScene
+        Its description by stars alone.
+    """
     starts = [_GALAXY + np.array([at, 0, 0, 0, 0]) for at in _STARTS_ARCSEC]
     fits = [_fit(profiles, replace(stars, galaxy=start)) for start in starts]
     shining = [one for one in fits if one.galaxy is not None]
@@ -314,7 +334,6 @@ def _basis(scene: SlitScene, profiles: SlitProfiles) -> Array:
         scene.star(distance - apart, fwhm[:, None]) for apart in (0.0, *scene.neighbours_arcsec)
     ]
     if scene.galaxy is not None:
-        rows = zip(distance, fwhm, strict=True)
-        terms.append(np.stack([scene.extended(width)(row) for row, width in rows]))
+        terms.append(scene.extended(distance, fwhm))
     terms += [np.ones_like(distance), distance / SLOPE_ARCSEC]
     return np.stack(terms, axis=-1)

@@ -15,29 +15,26 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from soxs_recipes.algorithms.binned_pixels import BinnedPixels
 from soxs_recipes.algorithms.order_spectra import COVARIANCE_BINS
-from soxs_recipes.algorithms.uniform_splines import AT_KNOT, four_splines
+from soxs_recipes.algorithms.uniform_splines import AT_KNOT, SERIES
 
 Array = NDArray[np.float64]
 
 PENALTY = 1e-4
 """Weight of the penalty relative to the information in a bin."""
 
-_TAPS = 4
+_TAPS = len(SERIES)
 # Products of a spline and one so many bins later as series of the distance from the middle.
-_SPLINES = four_splines(Polynomial([0.5, 1.0]))
 _PRODUCTS = {
-    (k, distance): (_SPLINES[k] * _SPLINES[k + distance]).coef
+    (k, distance): np.convolve(SERIES[k], SERIES[k + distance])
     for k in range(_TAPS)
     for distance in range(_TAPS - k)
 }
-_SERIES = np.array([spline.coef for spline in _SPLINES])
 _POWERS = 2 * _TAPS - 1
 _DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
 # Information is never taken as less than this part of its mean over so many bins around.
@@ -81,7 +78,7 @@ class SplineDesign:
         """Value of a spline at the pixels."""
         last = self.count - 1
         near = [np.append(coef[k : k + last], 0.0) for k in range(_TAPS)]
-        *terms, highest = (_SERIES.T @ near)[:, None]
+        *terms, highest = (SERIES.T @ near)[:, None]
         value = highest * self.offset
         for term in terms[:0:-1]:
             value += term
@@ -101,7 +98,7 @@ class SplineDesign:
 
     def project(self, values: Array) -> Array:
         """Splines times values summed over pixels, shape (bins + 2,)."""
-        sums = _SERIES @ self._moments(values, _TAPS)
+        sums = SERIES @ self._moments(values, _TAPS)
         right = np.zeros(self.count + 2)
         for k, one in enumerate(sums):
             right[k : k + self.count] += one[: self.count + 2 - k]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
@@ -37,11 +38,18 @@ def four_splines(t: T) -> tuple[T, T, T, T]:
     )
 
 
+SERIES = np.array([spline.coef for spline in four_splines(Polynomial([0.5, 1.0]))])
+"""The four splines as series of the distance from the middle between two knots."""
+
+
 def at_places(values: Array, place: NDArray) -> Array:
     """Linear interpolation of values at 0, 1, 2, ...; beyond the ends that of the end.
 
     Does what `numpy.interp` does, in a third of the time, for it need not search.
     """
     place = np.clip(place, 0, len(values) - 1)
-    first = np.minimum(place.astype(np.intp), len(values) - 2)
-    return values[first] + (place - first) * np.diff(values)[first]
+    first = place.astype(np.intp)
+    result = np.diff(values, append=values[-1])[first]
+    result *= place - first
+    result += values[first]
+    return result

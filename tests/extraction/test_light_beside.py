@@ -10,7 +10,7 @@ from soxs_recipes.algorithms.light_beside import separate
 from soxs_recipes.algorithms.object_extraction import ObjectSettings, extract_object, look
 from soxs_recipes.algorithms.object_profile import moffat
 from soxs_recipes.algorithms.slit_profiles import SlitProfiles, slit_profiles
-from soxs_recipes.algorithms.slit_scene import describe_slit
+from soxs_recipes.algorithms.slit_scene import describe_slit, with_galaxy
 
 READ_NOISE_E = {"VIS": 3.35, "NIR": 9.2}
 LIMITS = {"VIS": (-5.75, 5.75), "NIR": (-5.95, 5.95)}
@@ -112,8 +112,8 @@ def test_a_dip_about_a_star_is_no_galaxy():
     dip = -400 * np.exp(-np.abs(slit) / 1.5)
     light = (star + dip)[None]
     profiles = SlitProfiles(np.array([600.0]), slit[None], light, 5 + 0 * light, 0 * light)
-    scene = describe_slit(profiles, 0.0, 0.9, (550.0, 650.0), 1.0, galaxy=True)
-    assert scene.galaxy is None or scene.extended(0.9)(slit).max() < 3
+    scene = with_galaxy(profiles, describe_slit(profiles, 0.0, 0.9, (550.0, 650.0), 1.0))
+    assert scene.galaxy is None or scene.extended(slit[None], np.array([0.9])).max() < 3
     assert np.isfinite(scene.share_beside)
 
 
