@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
+from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.object_extraction import ExtractedObject, SlitView
 from soxs_recipes.algorithms.object_search import SlitObject
 from soxs_recipes.algorithms.object_trace import Measurements, Trace, fit_curve
 from soxs_recipes.products.table_input import read_columns
+from soxs_recipes.products.table_rows import table_rows
 
 OBJECTS, TRACE, PROFILE = "OBJECTS", "TRACE", "PROFILE"
 
@@ -19,7 +20,9 @@ OBJECTS, TRACE, PROFILE = "OBJECTS", "TRACE", "PROFILE"
 _TRACE_ROWS, _TRACE_DEGREE = 33, 6
 
 
-def object_tables(view: SlitView, used: SlitObject, extracted: ExtractedObject) -> dict[str, Table]:
+def object_tables(
+    view: SlitView, used: SlitObject, extracted: ExtractedObject
+) -> dict[str, NDArray[np.void]]:
     """Content of an OBJECT_TAB product.
 
     Parameters
@@ -33,7 +36,7 @@ def object_tables(view: SlitView, used: SlitObject, extracted: ExtractedObject) 
     """
     objects = list(view.objects) + ([] if used in view.objects else [used])
     return {
-        OBJECTS: Table(
+        OBJECTS: table_rows(
             {
                 "SLIT": [one.offset_arcsec + view.origin_arcsec for one in objects],
                 "FLUX": [one.flux for one in objects],
@@ -44,7 +47,7 @@ def object_tables(view: SlitView, used: SlitObject, extracted: ExtractedObject) 
             }
         ),
         TRACE: _trace(view, extracted.beams[0].model.trace),
-        PROFILE: Table(
+        PROFILE: table_rows(
             {
                 "SLIT": view.profile.offset_arcsec + view.origin_arcsec,
                 "FLUX": view.profile.flux,
@@ -75,7 +78,7 @@ def read_trace(path: Path) -> Trace:
     return Trace(curve(slit, _TRACE_DEGREE), curve(np.log(fwhm), 2))
 
 
-def _trace(view: SlitView, trace: Trace) -> Table:
+def _trace(view: SlitView, trace: Trace) -> NDArray[np.void]:
     parts: list[Sequence[np.ndarray]] = []
     for pixels in view.pixels[0]:
         wave = np.linspace(pixels.wave_nm.min(), pixels.wave_nm.max(), _TRACE_ROWS)
@@ -83,4 +86,4 @@ def _trace(view: SlitView, trace: Trace) -> Table:
         parts.append((np.full(len(wave), pixels.order, "i2"), wave, centre, fwhm))
     columns = zip(*parts, strict=True)
     names = ("ORDER", "WAVE", "SLIT", "FWHM")
-    return Table(dict(zip(names, map(np.concatenate, columns), strict=True)))
+    return table_rows(dict(zip(names, map(np.concatenate, columns), strict=True)))

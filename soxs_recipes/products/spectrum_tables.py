@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
+from numpy.typing import NDArray
 
 from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.errors import UnreadableFrameError
 from soxs_recipes.products.fits_input import open_fits
+from soxs_recipes.products.table_rows import table_rows
 
 __all__ = ["OrderSpectra", "read_order_spectra", "spectrum_tables"]
 
@@ -34,15 +35,15 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def spectrum_tables(spectra: OrderSpectra) -> dict[str, Table]:
+def spectrum_tables(spectra: OrderSpectra) -> dict[str, NDArray[np.void]]:
     """Content of the extensions of a SPECTRUM_ORDERS product."""
     if spectra.background_e is None:
         spectra = replace(spectra, background_e=np.zeros(len(spectra.order)))
     columns = {name: getattr(spectra, item).astype(kind) for name, (item, kind) in _COLUMNS.items()}
     orders = sorted(spectra.covariance)
     return {
-        SPECTRUM: Table(columns),
-        COVARIANCE: Table(
+        SPECTRUM: table_rows(columns),
+        COVARIANCE: table_rows(
             {
                 "ORDER": np.array(orders, "i2"),
                 "FACTOR": np.array([spectra.covariance[order] for order in orders], "f8"),

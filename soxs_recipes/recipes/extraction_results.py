@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.table import Table
 
 from soxs_recipes.algorithms.combine_spectra import combine, linear_grid, log_grid
 from soxs_recipes.algorithms.object_extraction import ExtractedObject, SlitView
@@ -16,6 +15,7 @@ from soxs_recipes.algorithms.order_spectra import OrderSpectra
 from soxs_recipes.algorithms.spectrum_pieces import SpectrumPiece
 from soxs_recipes.products.object_tables import object_tables
 from soxs_recipes.products.spectrum_tables import spectrum_tables
+from soxs_recipes.products.table_rows import table_rows
 from soxs_recipes.recipes.base import Result, Run, temperatures
 from soxs_recipes.recipes.extraction_products import OBJECT_TAB, SPECTRUM_1D, SPECTRUM_ORDERS
 from soxs_recipes.recipes.seeing import seeing_arcsec
@@ -109,7 +109,7 @@ def extraction_results(
     ]
 
 
-def combined_orders(run: Run, spectra: OrderSpectra) -> Table:
+def combined_orders(run: Run, spectra: OrderSpectra) -> NDArray[np.void]:
     """Orders as one spectrum of relative counts."""
     peak = np.nanmax(spectra.blaze / spectra.width_nm, initial=_LEAST_BLAZE)
     pieces = [_piece(spectra, order, peak) for order in spectra.orders]
@@ -124,7 +124,7 @@ def combined_orders(run: Run, spectra: OrderSpectra) -> Table:
     )
     combined = combine(pieces, grid)
     error = np.sqrt(combined.variance)
-    return Table(
+    return table_rows(
         {
             "WAVE": (grid[1:] + grid[:-1]) / 2,
             "FLUX": combined.flux,
