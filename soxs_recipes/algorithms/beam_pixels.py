@@ -237,20 +237,22 @@ class ExposurePixels(Sequence[tuple[OrderPixels, ...]]):
         )
 
 
-def nearest_bins(place: NDArray, plane: NDArray) -> NDArray:
-    """Values of a plane arranged so that each row holds the pixels nearest to one bin.
+def nearest_bins(place: NDArray, *planes: NDArray) -> list[NDArray]:
+    """Values of planes arranged so that each row holds the pixels nearest to one bin.
 
     Parameters
     ----------
     place : ndarray, shape (bins, pixels)
         Place of each pixel along dispersion, in bins.
-    plane : ndarray, shape (bins, pixels)
+    planes : ndarray, shape (bins, pixels)
         Its values.
     """
-    length = len(place)
-    row = np.arange(length)[:, None]
-    source = np.clip(row - np.rint(place - row).astype(int), 0, length - 1)
-    return np.take_along_axis(plane, source, axis=0)
+    rows, columns = place.shape
+    row = np.arange(rows, dtype=np.float32)[:, None]
+    source = np.clip(row - np.rint(place - row), 0, rows - 1).astype(np.intp)
+    source *= columns
+    source += np.arange(columns)
+    return [np.take(plane, source) for plane in planes]
 
 
 def _flexure_px(solution: DispersionSolution, reference: DispersionSolution) -> float:
@@ -310,7 +312,7 @@ def _background_variance(pixels: OrderPixels) -> Array32:
     have, and weights that follow it would bias sums; it is the same for all pixels of a bin.
     """
     variance = np.where(pixels.usable, pixels.measured_variance, np.float32(np.inf))
-    ordered = np.sort(nearest_bins(pixels.place, variance), axis=1)
+    ordered = np.sort(*nearest_bins(pixels.place, variance), axis=1)
     known = np.isfinite(ordered).sum(axis=1)
     chosen = np.clip((_SKY_SHARE * known).astype(int), 0, ordered.shape[1] - 1)
     level = np.take_along_axis(ordered, chosen[:, None], axis=1)[:, 0]

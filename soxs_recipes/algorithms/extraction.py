@@ -368,7 +368,7 @@ def _first_guess(near: ObjectPixels) -> Array:
         ratio = np.where(core, near.value / near.response, np.nan)
     plane = near.plane(ratio, np.nan)
     columns = np.isfinite(plane).any(axis=0)
-    ordered = np.sort(nearest_bins(near.pixels.place[:, columns], plane[:, columns]), axis=1)
+    ordered = np.sort(*nearest_bins(near.pixels.place[:, columns], plane[:, columns]), axis=1)
     known = np.isfinite(ordered).sum(axis=1)
     row = np.arange(len(ordered))
     if not (known > 0).any():

@@ -349,8 +349,7 @@ def _with_sky_variance(fit: OrderFit, model: ObjectModel) -> OrderPixels:
     measured = pixels.measured_variance
     # In the wings of a bright object next to nothing is left for the sky: it is never negative.
     value = np.where(use, np.maximum(measured - own, _LEAST_SKY_SHARE * measured), np.float32(0))
-    number = nearest_bins(pixels.place, use.astype(np.float32)).sum(axis=1)
-    total = nearest_bins(pixels.place, value).sum(axis=1)
+    number, total = (one.sum(axis=1) for one in nearest_bins(pixels.place, use, value))
     enough = number >= 4
     if not enough.any():
         return pixels

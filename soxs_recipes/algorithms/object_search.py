@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, gaussian_filter1d, maximum_filter1d
 
 from soxs_recipes.algorithms.beam_pixels import OrderPixels
+from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.robust import mad_sd
 
 Array = NDArray[np.float64]
@@ -109,18 +110,11 @@ def stacked_profile(
     expected = [beam.slit_arcsec for beam in beams]
     low, high = limits_arcsec[0] - max(expected), limits_arcsec[1] - min(expected)
     first, count = np.floor(low / STEP_ARCSEC), int(np.ceil((high - low) / STEP_ARCSEC)) + 2
-    total, weight = np.zeros(count), np.zeros(count)
-    for beam in beams:
-        for pixels in beam.orders:
-            slit, use = pixels.slit_arcsec, pixels.usable | pixels.suspect
-            use = use & (slit > limits_arcsec[0]) & (slit < limits_arcsec[1])
-            for other in beam.others_arcsec:
-                use &= np.abs(slit - other) > _OTHER_SIGN_ARCSEC
-            place = np.rint((slit[use] - beam.slit_arcsec) / STEP_ARCSEC - first).astype(int)
-            area, inverse = pixels.area[use], 1 / pixels.variance[use]
-            value = beam.sign * _capped(pixels)[use]
-            total += np.bincount(place, value * area * inverse, count)
-            weight += np.bincount(place, area**2 * inverse, count)
+
+    def summed(beam: BeamView) -> Array:
+        return sum(_sums(pixels, beam, limits_arcsec, first, count) for pixels in beam.orders)
+
+    total, weight = sum(in_parallel(summed, beams))
     seen = weight > 0.1 * weight.max()
     with np.errstate(divide="ignore", invalid="ignore"):
         flux = np.where(seen, total / weight, np.nan)
@@ -149,6 +143,25 @@ def find_objects(profile: StackedProfile, detection_sigma: float) -> list[SlitOb
     peaks = [k for k in peaks[np.argsort(-smooth[peaks])] if _stands_out(smooth, k, noise[k])]
     bright = [k for k in peaks if smooth[k] > _LEAST_SHARE * smooth[peaks[0]]]
     return [_measured(profile, light, smooth, noise, int(k)) for k in bright]
+
+
+def _sums(
+    pixels: OrderPixels,
+    beam: BeamView,
+    limits_arcsec: tuple[float, float],
+    first: float,
+    count: int,
+) -> Array:
+    """Light of an order in steps along the slit, and its weight."""
+    slit, use = pixels.slit_arcsec, pixels.usable | pixels.suspect
+    use = use & (slit > limits_arcsec[0]) & (slit < limits_arcsec[1])
+    for other in beam.others_arcsec:
+        use &= np.abs(slit - other) > _OTHER_SIGN_ARCSEC
+    place = np.rint((slit[use] - beam.slit_arcsec) / STEP_ARCSEC - first).astype(int)
+    area, inverse = pixels.area[use], 1 / pixels.variance[use]
+    value = beam.sign * _capped(pixels)[use]
+    planes = (value * area * inverse, area**2 * inverse)
+    return np.array([np.bincount(place, plane, count) for plane in planes])
 
 
 def _capped(pixels: OrderPixels) -> NDArray:

@@ -147,7 +147,7 @@ class _Columns:
 
 def _spectrum(pixels: OrderPixels, sign: int, use: NDArray[np.bool_]) -> Array:
     """All light on the slit along the order, smoothed and relative to its median."""
-    total = nearest_bins(pixels.place, np.where(use, sign * pixels.value, np.float32(0)))
+    (total,) = nearest_bins(pixels.place, np.where(use, sign * pixels.value, np.float32(0)))
     light = uniform_filter1d(total.sum(axis=1, dtype=float), _SMOOTH_BINS, mode="nearest")
     middle = float(np.median(light))
     return np.clip(light / middle, *_CONTRAST) if middle > 0 else np.ones(len(light))
