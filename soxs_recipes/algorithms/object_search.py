@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, gaussian_filter1d, maximum_filter1d
 
 from soxs_recipes.algorithms.beam_pixels import OrderPixels
-from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.robust import mad_sd
 
 Array = NDArray[np.float64]
@@ -110,11 +109,12 @@ def stacked_profile(
     expected = [beam.slit_arcsec for beam in beams]
     low, high = limits_arcsec[0] - max(expected), limits_arcsec[1] - min(expected)
     first, count = np.floor(low / STEP_ARCSEC), int(np.ceil((high - low) / STEP_ARCSEC)) + 2
-
-    def summed(beam: BeamView) -> Array:
-        return sum(_sums(pixels, beam, limits_arcsec, first, count) for pixels in beam.orders)
-
-    total, weight = sum(in_parallel(summed, beams))
+    total, weight = np.zeros(count), np.zeros(count)
+    for beam in beams:
+        for pixels in beam.orders:
+            light = _sums(pixels, beam, limits_arcsec, first, count)
+            total += light[0]
+            weight += light[1]
     seen = weight > 0.1 * weight.max()
     with np.errstate(divide="ignore", invalid="ignore"):
         flux = np.where(seen, total / weight, np.nan)
