@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from soxs_recipes.algorithms.binned_pixels import BinnedPixels
 from soxs_recipes.algorithms.dispersion import DispersionSolution
 from soxs_recipes.algorithms.frame import DetectorFrame
+from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.quality import UNUSABLE, Quality, QualityArray, has
 from soxs_recipes.algorithms.slit_strips import SlitStrip, slit_strips
 from soxs_recipes.algorithms.uniform_splines import at_places
@@ -232,9 +233,11 @@ class ExposurePixels(Sequence[tuple[OrderPixels, ...]]):
         self._bins = self._bins or {strip.order: _bins(strip) for strip in strips}
         moved = _flexure_px(exposure.solution, self.solution)
         good = exposure.frame.good() & (exposure.frame.error > 0)
-        return tuple(
-            _order(exposure, strip, good, moved, self._bins[strip.order]) for strip in strips
-        )
+
+        def pixels(strip: SlitStrip) -> OrderPixels:
+            return _order(exposure, strip, good, moved, self._bins[strip.order])
+
+        return tuple(in_parallel(pixels, strips))
 
 
 def nearest_bins(place: NDArray, *planes: NDArray) -> list[NDArray]:

@@ -176,10 +176,10 @@ def photon_factor(fits: Sequence[OrderFit]) -> float:
     for fit in fits:
         near = fit.near
         signal = near.response * near.level(fit.spectrum)
-        core = fit.keep & (np.abs(near.x) < 1) & (signal > 0)
+        light = np.where(fit.keep & (np.abs(near.x) < 1) & (signal > 0), signal, 0.0)
         measured = near.taken(near.pixels.measured_variance)
-        up += float(np.sum((measured - near.variance)[core] * signal[core], dtype=float))
-        down += float(np.sum(signal[core] ** 2, dtype=float))
+        up += float(np.sum((measured - near.variance) * light, dtype=float))
+        down += float(np.sum(light**2, dtype=float))
     return float(np.clip(up / down, 0.0, 5.0)) if down > 0 else 1.0
 
 

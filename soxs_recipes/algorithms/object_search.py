@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, gaussian_filter1d, maximum_filter1d
 
 from soxs_recipes.algorithms.beam_pixels import OrderPixels
+from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.robust import mad_sd
 
 Array = NDArray[np.float64]
@@ -111,8 +113,8 @@ def stacked_profile(
     first, count = np.floor(low / STEP_ARCSEC), int(np.ceil((high - low) / STEP_ARCSEC)) + 2
     total, weight = np.zeros(count), np.zeros(count)
     for beam in beams:
-        for pixels in beam.orders:
-            light = _sums(pixels, beam, limits_arcsec, first, count)
+        how = partial(_sums, beam=beam, limits_arcsec=limits_arcsec, first=first, count=count)
+        for light in in_parallel(how, list(beam.orders)):
             total += light[0]
             weight += light[1]
     seen = weight > 0.1 * weight.max()
