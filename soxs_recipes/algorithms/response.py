@@ -24,11 +24,13 @@ LEAST_BLAZE = 0.01
 """Share of an order's peak below which its response is not given."""
 _LEAST_TRANSMISSION = 0.3
 _FLOOR = 0.003
-_KAPPA, _ROUNDS, _STEPS = 5.0, 4, 6
+_KAPPA, _ROUNDS, _STEPS = 5.0, 8, 3
 _BRIGHT = 5.0
 _LEAST_BINS = 50
 _BEND = 0.3
 _LINE_SD_PX = 1.3
+# Orders depart from the common curve by a constant and a slope, of at least this size.
+_OWN_TERMS, _LEAST_DEPARTURE = 2, 3e-4
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,10 @@ class ResponseSettings:
     knot : float
         Distance of the knots, as a fraction of the wavelength.
     joined : bool
-        Whether one curve runs through all orders, each departing from it by `order_error` at
-        most; else each order has a curve of its own.
+        Whether one curve runs through all orders, each departing from it a little; else each order
+        has a curve of its own.
     order_error : float
-        Likely departure of an order from the common curve.
+        Largest likely departure of an order from the common curve.
     reference_error : float
         Relative error of the standard's published flux, common to wide ranges.
     extinction_error : float
@@ -197,33 +199,49 @@ def _response(spectra: OrderSpectra, fitted: Array, relative_error: Array) -> Re
 
 
 class _SmoothFit:
-    """Exponential of a spline, fitted to the efficiency of some orders over their shape."""
+    """Exponential of a spline, fitted to the efficiency of some orders over their shape.
+
+    How much orders depart from one curve is learnt from all of them (MacKay 1992, Neural
+    Computation 4, 415): where the lamp tells their ratios better than the noise of the standard
+    does, they are left to the lamp, and the noise makes no steps where orders meet.
+    """
 
     def __init__(self, order: NDArray[np.int_], wave_nm: Array, settings: ResponseSettings) -> None:
         place = np.log(wave_nm / wave_nm.min())
-        numbers = np.unique(order)
-        if len(numbers) == 1:
-            own, bend, own_precision = np.zeros((wave_nm.size, 0)), settings.knot, []
-        else:
-            own, own_precision = self._departures(order, place, numbers, settings.order_error)
-            bend = settings.knot
-        self._design = np.column_stack([cubic_splines(place, place.max(), bend).toarray(), own])
-        terms = self._design.shape[1] - own.shape[1]
+        common = cubic_splines(place, place.max(), settings.knot).toarray()
+        self._design = np.column_stack([common, *self._departures(order, place)])
         # The logarithm may bend by 0.3 between knots; gaps are bridged by the straightest curve.
-        second = np.diff(np.eye(terms), 2, axis=0) / _BEND
-        self._precision = block_diag(second.T @ second, np.diag(own_precision))
+        second = np.diff(np.eye(common.shape[1]), 2, axis=0) / _BEND
+        self._bending = second.T @ second
+        self._limit = settings.order_error
+        self._size = np.full(_OWN_TERMS, settings.order_error)
 
     @staticmethod
-    def _departures(
-        order: NDArray[np.int_], place: Array, numbers: NDArray[np.int_], error: float
-    ) -> tuple[Array, list[float]]:
-        """Constant and slope of each order about the common curve."""
+    def _departures(order: NDArray[np.int_], place: Array) -> list[Array]:
+        """Constant and slope of each order about the common curve; none for a single order."""
+        numbers = np.unique(order)
         columns = []
-        for number in numbers:
+        for number in numbers if len(numbers) > 1 else ():
             here = order == number
             centre, half = place[here].mean(), np.ptp(place[here]) / 2
             columns += [here.astype(float), np.where(here, (place - centre) / half, 0.0)]
-        return np.stack(columns, axis=1), [error**-2] * len(columns)
+        return columns
+
+    @property
+    def _precision(self) -> Array:
+        """What is expected of the coefficients."""
+        orders = (self._design.shape[1] - len(self._bending)) // _OWN_TERMS
+        return block_diag(self._bending, np.diag(np.tile(self._size**-2.0, orders)))
+
+    def _learn_departures(self, coef: Array, covariance: Array) -> None:
+        """Take the size of constants and slopes from those that the data tell."""
+        own = coef[len(self._bending) :].reshape(-1, _OWN_TERMS)
+        if not own.size:
+            return
+        variance = np.diag(covariance)[len(self._bending) :].reshape(own.shape)
+        told = np.maximum(np.sum(1 - variance / self._size**2, axis=0), 1.0)
+        size = np.sqrt(np.sum(own**2, axis=0) / told)
+        self._size = np.clip(size, min(_LEAST_DEPARTURE, self._limit), self._limit)
 
     def run(
         self, value: Array, error: Array, relative: Array, known: NDArray[np.bool_]
@@ -233,6 +251,7 @@ class _SmoothFit:
         used = known
         for _ in range(_ROUNDS):
             coef, curve, sigma, covariance = self._converge(coef, value, error, relative, used)
+            self._learn_departures(coef, covariance)
             residual = value / curve - 1
             chi = np.median(np.abs(residual / sigma)[used]) / 0.6745
             used = known & (np.abs(residual) < _KAPPA * max(chi, 1.0) * sigma)
@@ -254,13 +273,13 @@ class _SmoothFit:
         self, coef: Array, value: Array, error: Array, relative: Array, used: NDArray[np.bool_]
     ) -> tuple[Array, Array, Array, Array]:
         """Gauss-Newton steps for the coefficients of the logarithm."""
-        design = self._design[used]
+        design, precision = self._design[used], self._precision
         for _ in range(_STEPS):
             curve = np.exp(np.clip(self._design @ coef, -200, 200))
             sigma = np.sqrt((error / curve) ** 2 + relative**2 + _FLOOR**2)
             weight = sigma[used] ** -2
-            normal = (design * weight[:, None]).T @ design + self._precision
-            gradient = design.T @ (weight * (value / curve - 1)[used]) - self._precision @ coef
+            normal = (design * weight[:, None]).T @ design + precision
+            gradient = design.T @ (weight * (value / curve - 1)[used]) - precision @ coef
             covariance = np.linalg.pinv(normal, hermitian=True)
             coef = coef + np.clip(covariance @ gradient, -2.0, 2.0)
         curve = np.exp(np.clip(self._design @ coef, -200, 200))
