@@ -16,12 +16,7 @@ from soxs_recipes.algorithms.beam_pixels import OrderPixels, nearest_bins
 from soxs_recipes.algorithms.extraction_quality import CORE_FWHM, REACH_FWHM, bin_quality
 from soxs_recipes.algorithms.object_profile import ProfileShape
 from soxs_recipes.algorithms.quality import QualityArray
-from soxs_recipes.algorithms.spectrum_spline import (
-    SplineDesign,
-    SplineEquations,
-    SplineSpectrum,
-    fit_spectrum,
-)
+from soxs_recipes.algorithms.spectrum_spline import SplineDesign, SplineEquations, SplineSpectrum
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -384,7 +379,8 @@ def _boxcar(fit: OrderFit, settings: ExtractionSettings) -> SplineSpectrum:
     near = fit.near
     keep = fit.keep & (np.abs(near.x) < settings.boxcar_fwhm) & (near.response > 0)
     weight = np.where(keep, 1 / np.where(keep, near.response, 1.0), 0.0)
-    return fit_spectrum(near.design, near.response, near.value, weight, fit.variance)
+    equations = SplineEquations.of(near.design, near.response, weight)
+    return equations.with_errors(equations.spectrum(near.value), fit.variance)
 
 
 def _sky(near: ObjectPixels, equations: SplineEquations) -> tuple[Array, Array]:
