@@ -185,6 +185,12 @@ class ExtractedObject:
     traced: bool
     rejected: float
 
+    @property
+    def level_error(self) -> float:
+        """Relative error of all bins in common that the light beside the object brings."""
+        errors = [0.0 if one.scene is None else one.scene.level_error for one in self.beams]
+        return float(np.sqrt(np.mean(np.square(errors))))
+
 
 def look(exposures: Sequence[Exposure | StoredExposure], settings: ObjectSettings) -> SlitView:
     """Find the objects on the slit in the pixels of exposures.

@@ -25,6 +25,7 @@ from soxs_recipes.algorithms.slit_scene import (
     SlitScene,
     describe_slit,
     with_galaxy,
+    with_level_error,
 )
 
 Array = NDArray[np.float64]
@@ -157,14 +158,19 @@ def survey(
     )
     chosen = galaxies if gain > _LEAST_GAIN else stars
     if forced:
-        return chosen
+        return _with_errors(beams, chosen)
     # What a star's profile misses of a bright star is no galaxy.
     if np.mean([one.share_galaxy for one in galaxies]) < _LEAST_GALAXY:
         chosen = stars
     # The sky may have taken all of it at one place of the object and none at another.
     beside = max(abs(one.share_beside) for one in chosen)
     alone = chosen is stars and not neighbours_arcsec
-    return None if alone or beside < _LEAST_LIGHT else chosen
+    return None if alone or beside < _LEAST_LIGHT else _with_errors(beams, chosen)
+
+
+def _with_errors(beams: Sequence[BeamLight], scenes: Sequence[SlitScene]) -> list[SlitScene]:
+    pairs = zip(beams, scenes, strict=True)
+    return [with_level_error(beam.profiles, scene) for beam, scene in pairs]
 
 
 def scene_model(scene: SlitScene, start: ObjectModel) -> ObjectModel:

@@ -41,9 +41,13 @@ _GALAXY_SPREAD = np.array([1.2, 0.6, 1.2, 0.15, 0.05])
 _STARTS_ARCSEC = (-1.0, 1.0)
 _LIMIT = 3.5
 # Profiles are described to this share of themselves, of the peak, and of the sky, whose
-# illumination of the slit is not known better where a galaxy shines.
-_MISFIT, _LEAST_MISFIT, _SKY_MISFIT = 0.005, 0.001, 0.1
+# illumination of the slit is not known better where a galaxy shines; galaxies are less regular.
+_MISFIT, _LEAST_MISFIT, _SKY_MISFIT, _GALAXY_MISFIT = 0.005, 0.001, 0.1, 0.02
 _ROUNDS = 40
+# What descriptions miss is alike over such distances.
+_ALIKE_ARCSEC = 0.4
+# Derivatives are taken over this part of what is expected.
+_DIFFERENCE = 0.01
 # What the sky takes from a galaxy is not much more than its peak.
 _MOST_EVEN = 2.0
 _AROUND_FWHM = 3.0
@@ -80,6 +84,8 @@ class SlitScene:
         in units of the object's own.
     levels : tuple of float
         Light of each star, mean of all ranges.
+    level_error : float
+        Relative error of the object's light, common to all wavelengths; see `with_level_error`.
     """
 
     range_nm: tuple[float, float]
@@ -97,6 +103,7 @@ class SlitScene:
     share_beside: float = 0.0
     share_galaxy: float = 0.0
     levels: tuple[float, ...] = ()
+    level_error: float = 0.0
 
     @property
     def disc(self) -> Trace:
@@ -227,6 +234,47 @@ def with_galaxy(profiles: SlitProfiles, stars: SlitScene) -> SlitScene:
     return min(shining, key=lambda one: one.misfit, default=stars)
 
 
+def with_level_error(profiles: SlitProfiles, scene: SlitScene) -> SlitScene:
+    """Scene with the error of the object's light that all wavelengths share.
+
+    Noise makes places and shapes uncertain, and what a description misses is alike in neighbouring
+    pixels and in all wavelengths. The errors of a spectrum contain neither.
+    """
+    weight, start = _weights(profiles), _vector(scene, scene)
+
+    def seen(vector: Array) -> Array:
+        left, levels = _left(_scene(vector, scene), profiles, weight)
+        return np.concatenate([left.ravel(), [levels[:, 0].sum()]])
+
+    steps = _DIFFERENCE * np.eye(len(start))
+    slopes = np.array([seen(start + step) - seen(start - step) for step in steps])
+    of_light, of_level = np.split(slopes / (2 * _DIFFERENCE), [-1], axis=1)
+    # Vectors are in units of what is expected.
+    normal = of_light @ of_light.T + np.eye(len(start))
+    by_noise = (np.linalg.solve(normal, of_level).T @ of_light)[0]
+    share = _level_weights(scene, profiles, weight) - weight * by_noise.reshape(weight.shape)
+    missed = share * _missed(scene, profiles, weight)
+    apart = (profiles.slit_arcsec.ravel()[:, None] - profiles.slit_arcsec.ravel()) / _ALIKE_ARCSEC
+    variance = by_noise @ by_noise + missed.ravel() @ np.exp(-0.5 * apart**2) @ missed.ravel()
+    level = max(abs(seen(start)[-1]), 1e-30)
+    return replace(scene, level_error=min(float(np.sqrt(variance)) / level, 1.0))
+
+
+def _missed(scene: SlitScene, profiles: SlitProfiles, weight: Array) -> Array:
+    """What a description is likely to miss of the light."""
+    _, levels = _left(scene, profiles, weight)
+    galaxy = (
+        levels[:, -3, None] * _basis(scene, profiles)[..., -3] if scene.galaxy is not None else 0
+    )
+    return np.hypot(_MISFIT * profiles.light, _GALAXY_MISFIT * galaxy)
+
+
+def _level_weights(scene: SlitScene, profiles: SlitProfiles, weight: Array) -> Array:
+    """Weights with which the light enters the brightness of the object, shapes being known."""
+    basis = _basis(scene, profiles) * weight[..., None]
+    return weight * (basis @ np.linalg.inv(_normal(basis))[..., :1])[..., 0]
+
+
 def _line_integral(power: float) -> float:
     """Integral of ``(1 + u**2)**-(power - 1/2)`` over ``(1 + u**2)**-power`` along a line."""
     from scipy.special import gamma
@@ -267,22 +315,17 @@ def _scene(vector: Array, guess: SlitScene) -> SlitScene:
 
 def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
     """Least squares for the shapes; the brightness of everything in each range is linear."""
-    known = np.isfinite(profiles.error)
-    floor = np.abs(profiles.light) * _MISFIT
-    floor += _LEAST_MISFIT * np.abs(profiles.light).max(axis=1, keepdims=True)
-    floor += _SKY_MISFIT * np.abs(profiles.sky)
-    weight = np.where(known, 1 / np.hypot(np.where(known, profiles.error, 1.0), floor), 0.0)
+    known, weight = np.isfinite(profiles.error), _weights(profiles)
 
     def residuals(vector: Array) -> Array:
-        basis = _basis(_scene(vector, start), profiles) * weight[..., None]
-        left = profiles.light * weight - (basis @ _levels(basis, profiles.light * weight))[..., 0]
+        left, _ = _left(_scene(vector, start), profiles, weight)
         return np.concatenate([4 * np.arcsinh(left.ravel() / 4), vector])
 
     first = np.clip(_vector(start, start), -0.9 * _LIMIT, 0.9 * _LIMIT)
     best = least_squares(residuals, first, bounds=(-_LIMIT, _LIMIT), max_nfev=_ROUNDS, ftol=1e-5)
     found = _scene(best.x, start)
     basis = _basis(found, profiles)
-    levels = _levels(basis * weight[..., None], profiles.light * weight)[..., 0]
+    _, levels = _left(found, profiles, weight)
     misfit, count = float(2 * best.cost), np.count_nonzero(known)
     line = (0.0, 0.0) if found.galaxy is None else _line(levels)
     collected = _collected(found, profiles, basis * known[..., None], levels)
@@ -296,6 +339,22 @@ def _fit(profiles: SlitProfiles, start: SlitScene) -> SlitScene:
         share_galaxy=_share(*collected[:, [0, -3]].T) if found.galaxy is not None else 0.0,
         levels=tuple(levels[:, : 1 + len(found.neighbours_arcsec)].mean(axis=0).tolist()),
     )
+
+
+def _weights(profiles: SlitProfiles) -> Array:
+    """Inverse of what the light may be off its description."""
+    light = np.abs(profiles.light)
+    floor = _MISFIT * light + _LEAST_MISFIT * light.max(axis=1, keepdims=True)
+    floor += _SKY_MISFIT * np.abs(profiles.sky)
+    return 1 / np.hypot(np.nan_to_num(profiles.error, nan=np.inf, posinf=np.inf), floor)
+
+
+def _left(scene: SlitScene, profiles: SlitProfiles, weight: Array) -> tuple[Array, Array]:
+    """What is left of the weighted light, and the brightness of every term in each range."""
+    basis = _basis(scene, profiles) * weight[..., None]
+    light = profiles.light * weight
+    levels = _levels(basis, light)
+    return light - (basis @ levels)[..., 0], levels[..., 0]
 
 
 def _line(levels: Array) -> tuple[float, float] | None:
@@ -320,10 +379,13 @@ def _share(target: Array, others: Array) -> float:
 
 
 def _levels(basis: Array, light: Array) -> Array:
-    turned = basis.transpose(0, 2, 1)
-    normal = turned @ basis
+    return np.linalg.solve(_normal(basis), basis.transpose(0, 2, 1) @ light[..., None])
+
+
+def _normal(basis: Array) -> Array:
+    normal = basis.transpose(0, 2, 1) @ basis
     ridge = 1e-9 * np.einsum("nkk->n", normal)[:, None, None] + 1e-30
-    return np.linalg.solve(normal + ridge * np.eye(basis.shape[2]), turned @ light[..., None])
+    return normal + ridge * np.eye(basis.shape[2])
 
 
 def _basis(scene: SlitScene, profiles: SlitProfiles) -> Array:

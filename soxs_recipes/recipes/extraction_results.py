@@ -34,21 +34,31 @@ _LEAST_BLAZE = 1e-3
 
 
 def with_blaze(
-    spectra: OrderSpectra, view: SlitView, blaze: Mapping[int, NDArray[np.float64]]
+    spectra: OrderSpectra, solution: DispersionSolution, blaze: Mapping[int, NDArray[np.float64]]
 ) -> OrderSpectra:
-    """Return spectra with the blaze at their bins, of light summed along the slit.
+    """Return spectra with the blaze at their wavelengths, of light summed along the slit.
 
     A pixel of a lamp flat sees the more of the slit the fewer pixels an arcsec has; this changes
     from order to order and along them, and the spectrum of an object knows nothing of it.
+
+    Parameters
+    ----------
+    spectra : OrderSpectra
+        Orders of an object.
+    solution : DispersionSolution
+        That of the lamp flat, without the flexure of the exposures: blaze and filters go by
+        wavelength, and move on the detector with the light.
+    blaze : mapping
+        Order to signal of the lamp in each pixel along dispersion, NaN where it is not known.
     """
     values = np.full(len(spectra.order), np.nan)
-    for pixels in view.pixels[0]:
-        if pixels.order in blaze:
-            along = np.pad(blaze[pixels.order], (0, pixels.count), constant_values=np.nan)
-            part = along[pixels.first : pixels.first + pixels.count]
-            here, rising = spectra.of(pixels.order), np.argsort(pixels.wave_nm)
-            scale = _px_per_arcsec(view.solution, pixels.order, pixels.wave_nm)
-            values[here] = (part * scale)[rising]
+    for order in set(spectra.orders) & set(blaze):
+        here = spectra.of(order)
+        wave_nm = spectra.wave_nm[here]
+        place = solution.along(*solution.to_pixel(order, wave_nm))
+        # Beyond the detector, by the flexure at most, the last pixel's value holds.
+        light = np.interp(place, np.arange(len(blaze[order])), blaze[order])
+        values[here] = light * _px_per_arcsec(solution, order, wave_nm)
     most = np.nanmax(values) if np.isfinite(values).any() else 1.0
     return replace(spectra, blaze=values / most)
 
@@ -92,7 +102,8 @@ def extraction_results(
     if share:
         run.info(
             f"Light of neighbours or of a galaxy under the object, {100 * share:.1f} % of its own, "
-            "was fitted with it and is not in its spectrum; --background=no leaves it in"
+            "was fitted with it and is not in its spectrum, whose level this makes uncertain by "
+            f"{100 * qc['BACKGROUND ERR']:.1f} %; --background=no leaves it in"
         )
     contents = {
         SPECTRUM_ORDERS[role]: spectrum_tables(spectra),
@@ -161,6 +172,7 @@ def quality_control(
         "OBJECT TRACED": extracted.traced,
         "SLIT FRAC": float(np.mean([beam.slit_share for beam in extracted.beams])),
         "BACKGROUND FRAC": _background_fraction(spectra),
+        "BACKGROUND ERR": extracted.level_error,
         "BEAM LEVEL SD": float(np.std(extracted.levels)),
         **_samples(first.centres),
         **_residuals(view, first.centres),

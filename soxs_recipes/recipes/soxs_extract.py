@@ -73,7 +73,7 @@ class SoxsExtract(SoxsRecipe):
             extracted = extract_object(view, found, settings)
             share = min(beam.slit_share for beam in extracted.beams)
             tell_doubts(run, found, share, extracted.traced)
-            spectra = with_blaze(extracted.spectra, view, blaze)
+            spectra = with_blaze(extracted.spectra, solution, blaze)
             extracted = replace(extracted, spectra=spectra)
             results += extraction_results(run, role, view, extracted, frames, number)
         return results

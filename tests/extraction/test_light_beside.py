@@ -10,7 +10,12 @@ from soxs_recipes.algorithms.light_beside import separate
 from soxs_recipes.algorithms.object_extraction import ObjectSettings, extract_object, look
 from soxs_recipes.algorithms.object_profile import moffat
 from soxs_recipes.algorithms.slit_profiles import SlitProfiles, slit_profiles
-from soxs_recipes.algorithms.slit_scene import describe_slit, with_galaxy
+from soxs_recipes.algorithms.slit_scene import (
+    SlitScene,
+    describe_slit,
+    with_galaxy,
+    with_level_error,
+)
 
 READ_NOISE_E = {"VIS": 3.35, "NIR": 9.2}
 LIMITS = {"VIS": (-5.75, 5.75), "NIR": (-5.95, 5.95)}
@@ -117,6 +122,26 @@ def test_a_dip_about_a_star_is_no_galaxy():
     assert np.isfinite(scene.share_beside)
 
 
+@pytest.mark.parametrize("noise", [2.0, 8.0])
+def test_the_error_of_the_level_is_that_of_many_fits(noise):
+    """It allows for profiles that are a little off, so that in this perfect case it is large."""
+    wave, slit = np.array([600.0, 700, 800, 900]), np.tile(np.arange(-5.5, 5.5, 0.2), (4, 1))
+    shapes = np.array([0.6, np.log(1.5), np.log(0.1), 0, 0])
+    true = SlitScene(
+        (550.0, 950.0), 1.0, 0.0, -0.2, 3.0, np.log(0.15), np.array([0.1, 0, 0]), galaxy=shapes
+    )
+    fwhm = true.disc.at(0, wave)[1]
+    light = 1000 * true.star(slit - 0.1, fwhm[:, None]) + 300 * true.extended(slit - 0.1, fwhm)
+    rng, pulls = np.random.default_rng(2), []
+    for _ in range(16):
+        seen, error = light + rng.normal(0, noise, light.shape), np.full(light.shape, noise)
+        profiles = SlitProfiles(wave, slit, seen, error, 0 * light)
+        stars = describe_slit(profiles, 0.1, 1.0, (550.0, 950.0), 1.0)
+        found = with_level_error(profiles, with_galaxy(profiles, stars))
+        pulls.append((found.levels[0] / 1000 - 1) / found.level_error)
+    assert 0.2 < np.std(pulls) < 1.0
+
+
 def exposure(sky, arm, target, seed):
     """An exposure with its sky taken out exactly."""
     request = sky.request(arm, target)
@@ -162,6 +187,9 @@ def test_an_object_on_a_galaxy(arm, target, most, sky):
     pull, bias = departures(sky, request, extracted.spectra)
     # Without the galaxy taken out the object is too bright by 40 to 200 %.
     assert abs(bias) < most
+    # What all bins share is told beside their errors.
+    assert abs(bias) < 2.5 * extracted.level_error
+    assert 0.003 < extracted.level_error < 0.06
     assert 1.4826 * np.median(np.abs(pull - np.median(pull))) == pytest.approx(1, abs=0.1)
     assert extracted.beams[0].scene.galaxy is not None
     spectra = extracted.spectra
