@@ -262,10 +262,8 @@ def with_level_error(profiles: SlitProfiles, scene: SlitScene) -> SlitScene:
 
 def _missed(scene: SlitScene, profiles: SlitProfiles, weight: Array) -> Array:
     """What a description is likely to miss of the light."""
-    _, levels = _left(scene, profiles, weight)
-    galaxy = (
-        levels[:, -3, None] * _basis(scene, profiles)[..., -3] if scene.galaxy is not None else 0
-    )
+    terms = _basis(scene, profiles) * _left(scene, profiles, weight)[1][:, None]
+    galaxy = terms[..., -3] if scene.galaxy is not None else 0.0
     return np.hypot(_MISFIT * profiles.light, _GALAXY_MISFIT * galaxy)
 
 
