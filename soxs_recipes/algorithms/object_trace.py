@@ -14,7 +14,7 @@ Ints = NDArray[np.int_]
 CHUNK_BINS = 64
 """Bins of an order in which position and width are measured together."""
 
-_REJECT_SIGMA = 4.0
+_REJECT_SIGMA, _SOFT_SIGMA = 4.0, 2.0
 _ROUNDS = 5
 # The error of a position is never believed to be smaller than this.
 FLOOR_ARCSEC = 0.003
@@ -172,7 +172,7 @@ def _scaled(wave_nm: NDArray, range_nm: tuple[float, float]) -> Array:
 
 def _robust(z: Array, value: Array, weight: Array, degree: int) -> tuple[Array, NDArray[np.bool_]]:
     """Series of the degree that the Bayesian information criterion prefers, outliers left out."""
-    used = weight > 0
+    used = _inliers(z, value, weight)
     coef = np.array([np.average(value, weights=weight)])
     for _ in range(_ROUNDS):
         count = int(used.sum())
@@ -187,6 +187,20 @@ def _robust(z: Array, value: Array, weight: Array, degree: int) -> tuple[Array, 
             break
         used = keep
     return coef, used
+
+
+def _inliers(z: Array, value: Array, weight: Array) -> NDArray[np.bool_]:
+    """Values that are not off a straight line by much more than the others are.
+
+    A curve of higher degree would bend to a single wrong value at the end of the range.
+    """
+    known, soft = weight > 0, weight
+    for _ in range(_ROUNDS):
+        coef, _ = _series(z[known], value[known], soft[known], min(1, int(known.sum()) - 1))
+        pull = (value - chebyshev.chebval(z, coef)) * np.sqrt(weight)
+        pull /= max(1.0, float(np.median(np.abs(pull[known]))) / 0.6745)
+        soft = weight / (1 + (pull / _SOFT_SIGMA) ** 2)
+    return known & (np.abs(pull) < _REJECT_SIGMA)
 
 
 def _series(z: Array, value: Array, weight: Array, degree: int) -> tuple[Array, float]:

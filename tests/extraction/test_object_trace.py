@@ -63,3 +63,12 @@ def test_a_constant_trace():
     centre, fwhm = constant_trace(1.2, 0.9, RANGE).at(12, np.array([500.0, 1500.0]))
     assert centre == pytest.approx(1.2) and fwhm == pytest.approx(0.9)
     assert constant_trace(1.2, 0.9, RANGE).centre.moved(0.3)(12, 900.0) == pytest.approx(1.5)
+
+
+def test_a_wrong_value_at_the_end_bends_no_trace():
+    """A cosmic ray that passes for a line in the last chunk, whose error it makes small, too."""
+    data = chunks(lambda o, w: 0 * w + 2.5, 0.015, orders=4, each=8)
+    data.value[-1], data.error[-1] = 2.36, 0.008
+    fit = fit_curve(data, RANGE, 4, 0.003, by_order=False)
+    assert fit.curve(13, np.linspace(*RANGE, 20)) == pytest.approx(2.5, abs=0.01)
+    assert not fit.used[-1] and fit.used[:-1].all()
