@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # Bytes of a row that is long, and of a block of a FITS file.
 _LONG_ROW_BYTES, _BLOCK_BYTES = 10_000, 2880
+_AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,33 @@ def write_product(path: Path, primary: fits.Header, extensions: Sequence[Extensi
     hdus.update_extend()
     with explained_write(path):
         hdus.writeto(path, output_verify="exception")
+
+
+@contextmanager
+def written_aside() -> Iterator[Callable[[Path, fits.Header, Sequence[Extension]], None]]:
+    """Yield `write_product` for products that are written while further ones are made.
+
+    Two are written at a time; a third waits, so that memory does not fill with them. All are
+    written at the end.
+
+    Raises
+    ------
+    ProductError
+        As of `write_product`, with the next product or at the end.
+    """
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    pending: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+
+        def write(path: Path, primary: fits.Header, extensions: Sequence[Extension]) -> None:
+            while len(pending) >= _AT_A_TIME:
+                pending.popleft().result()
+            pending.append(pool.submit(write_product, path, primary, extensions))
+
+        yield write
+        for one in pending:
+            one.result()
 
 
 def write_header(path: Path, header: fits.Header) -> Path:

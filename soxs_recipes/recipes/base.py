@@ -190,19 +190,22 @@ class SoxsRecipe(cpl.ui.PyRecipe):
     ) -> list[tuple[str, str]]:
         """Write the FITS products, then what is drawn from them; tell what was measured.
 
-        A product is written as soon as the recipe yields it, so that several need not fit into
-        memory together. Returned are their names and tags.
+        A product is written as soon as the recipe yields it, while it makes the next, so that many
+        need not fit into memory together. Returned are their names and tags.
         """
+        from soxs_recipes.products.writing import written_aside
+
         told: list[tuple[Callable[[str], None], str]] = []
         written: list[tuple[str, str]] = []
         pictures: list[Result] = []
-        for result in results:
-            if result.draw is not None:
-                pictures.append(result)
-                continue
-            name, lines = self._write(result, run, scratch)
-            written.append((name, result.tag(run)))
-            told += lines
+        with written_aside() as write:
+            for result in results:
+                if result.draw is not None:
+                    pictures.append(result)
+                    continue
+                name, lines = self._write(result, run, scratch, write)
+                written.append((name, result.tag(run)))
+                told += lines
         finished: dict[str, list[Path]] = {}
         for name, tag in written:
             finished.setdefault(tag, []).append(scratch / name)
@@ -244,11 +247,9 @@ class SoxsRecipe(cpl.ui.PyRecipe):
             frame.group = getattr(cpl.ui.Frame.FrameGroup, groups[frame.tag])
 
     def _write(
-        self, result: Result, run: Run, scratch: Path
+        self, result: Result, run: Run, scratch: Path, write: Callable[..., None]
     ) -> tuple[str, list[tuple[Callable[[str], None], str]]]:
         """Write one product into the scratch directory; return its name and what to tell of it."""
-        from soxs_recipes.products.writing import write_product
-
         tag, name = result.tag(run), self._file_name(result, run)
         arm = result.arm or run.arm.name
         qc = measured(self.declaration, result.qc, arm)
@@ -260,7 +261,7 @@ class SoxsRecipe(cpl.ui.PyRecipe):
         _set_cards(header, result.cards.get("", {}))
         for step in result.steps:
             header.add_history(step)
-        write_product(scratch / name, header, _extensions(result))
+        write(scratch / name, header, _extensions(result))
         lines = [(run.info, _qc_line(*item)) for item in qc]
         lines += [(run.warning, f"QC {text}") for text in header["QCOUT*"].values()]
         return name, [*lines, (run.info, f"{tag}: {name}")]
