@@ -8,7 +8,7 @@ BAND_ROWS = 64
 """Rows of a band."""
 
 
-def row_bands(rows: int) -> Iterator[slice]:
-    """Bands that cover a number of rows, in order."""
-    for start in range(0, rows, BAND_ROWS):
-        yield slice(start, min(start + BAND_ROWS, rows))
+def row_bands(rows: int, size: int = BAND_ROWS) -> Iterator[slice]:
+    """Bands of a size that cover a number of rows, in order."""
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))

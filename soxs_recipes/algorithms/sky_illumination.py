@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from soxs_recipes.algorithms.parallel import in_parallel
 from soxs_recipes.algorithms.robust import mad_sd
 from soxs_recipes.algorithms.sky_factors import Factors, cells
 
@@ -115,7 +116,7 @@ def measure_illumination(views: Sequence[SlitView]) -> Illumination:
         The orders.
     """
     ratios, variances = _in_objects(views)
-    sums = np.array([_slit_sums(_with_lines(view, ratios)) for view in views])
+    sums = np.array(in_parallel(lambda view: _slit_sums(_with_lines(view, ratios)), views))
     doubts = [np.sqrt(v) * _along_slit(views, k) for k, v in enumerate(variances)]
     faintest = np.array([_faintest(view) for view in views])
     # What bypasses the slit is much the same in all orders.

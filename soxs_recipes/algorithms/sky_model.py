@@ -236,8 +236,11 @@ def _illumination(
     orders: Sequence[tuple[PackedOrder, FitState]], before: Illumination
 ) -> Illumination:
     """Illumination that orders show which were fitted with another one."""
-    pairs = zip(orders, before.beside.tolist(), strict=True)
-    return measure_illumination([_slit_view(*each, before, beside) for each, beside in pairs])
+
+    def view(each: tuple[PackedOrder, FitState], beside: float) -> SlitView:
+        return _slit_view(*each, before, beside)
+
+    return measure_illumination(in_parallel(view, orders, before.beside.tolist()))
 
 
 def _slit_view(

@@ -27,10 +27,13 @@ _B_SPLINE = np.array([[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]
 # Differences of neighbouring unknowns are held to zero with this share of the weight of the data
 # there, and of all data where there are none: it decides only where no datum does.
 _SMOOTHNESS, _FLOOR = 1e-5, 1e-9
+# Intervals worked on at a time: few enough for the cache, many enough for two threads not to get
+# into each other's way.
+_BAND = 512
 # Each pair of splines once.
 _PAIRS = np.triu_indices(SPLINES)
 # Groups of four knots that are inverted together, and by how many the pieces overlap.
-_PIECE, _OVERLAP = 48, 5
+_PIECE, _OVERLAP = 24, 5
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def variances(
     by_pair = _by_pairs(covariance, functions.shape[-1])
     is_first = high < count
     result = np.empty((2, *packing.filled.shape), np.float32)
-    for block in row_bands(len(packing.place)):
+    for block in row_bands(len(packing.place), _BAND):
         splines, light = packing.splines[block], functions[block]
         parts = (splines[..., _PAIRS[0]] * splines[..., _PAIRS[1]]) @ by_pair[block]
         parts *= light[..., low]
@@ -222,7 +225,7 @@ def _normal(
     first, second = np.triu_indices(count)
     products = np.empty((intervals, len(_PAIRS[0]), len(first)), np.float32)
     sums = np.empty((intervals, SPLINES, count), np.float32)
-    for block in row_bands(intervals):
+    for block in row_bands(intervals, _BAND):
         splines, light = packing.splines[block], functions[block]
         weighted = light * weights[block, :, None]
         pairs = splines[..., _PAIRS[0]] * splines[..., _PAIRS[1]]
