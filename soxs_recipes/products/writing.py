@@ -191,7 +191,11 @@ def _hdu(extension: Extension) -> fits.ImageHDU | fits.BinTableHDU:
         hdu = fits.BinTableHDU(name=extension.name)
         hdu.data = fits.FITS_rec.from_columns(fits.ColDefs(data))
     else:
-        hdu = fits.ImageHDU(data, name=extension.name)
+        # Bytes of what may be changed are swapped in place for the time of writing, in which other
+        # threads may read them.
+        pixels = data.view()
+        pixels.flags.writeable = False
+        hdu = fits.ImageHDU(pixels, name=extension.name)
     if extension.unit:
         hdu.header["BUNIT"] = extension.unit
     hdu.header.update(extension.cards)

@@ -73,3 +73,14 @@ def test_no_more_than_two_products_wait(tmp_path, monkeypatch):
         free.set()
         third.join(timeout=20)
     assert sorted(begun) == [0, 1, 2]
+
+
+def test_products_that_share_their_pixels_may_be_written_at_once(tmp_path):
+    """FITS wants the other order of bytes: they are not swapped where others read them."""
+    pixels = np.arange(2_000_000, dtype="f4")
+    with written_aside() as write:
+        for number in range(8):
+            write(tmp_path / f"{number}.fits", fits.Header(), [Extension("FLUX", pixels)])
+            assert pixels[-1] == len(pixels) - 1
+    for number in range(8):
+        assert np.array_equal(fits.getdata(tmp_path / f"{number}.fits"), pixels)
