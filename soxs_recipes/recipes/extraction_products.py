@@ -137,7 +137,7 @@ EXTRACTION_QC = (
     Qc("OBJECT TRACED", "", "whether its own trace was measured", bool),
     Qc("SLIT FRAC", "", "share of its profile within slit ends"),
     Qc("BACKGROUND FRAC", "", "light of others over that of the object"),
-    Qc("BACKGROUND ERR", "", "relative error by them, common to all bins"),
+    Qc("BACKGROUND ERR", "", "relative error they bring to all bins"),
     Qc("BEAM LEVEL SD", "", "SD of the levels of the beams"),
     Qc("SAMPLES TOT NUM", "", "samples along the orders", int),
     Qc("SAMPLES DET NUM", "", "samples with the object detected", int),
