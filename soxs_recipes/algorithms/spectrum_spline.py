@@ -164,7 +164,17 @@ class SplineEquations:
 
     @classmethod
     def of(cls, design: SplineDesign, response: Array, weight: Array) -> SplineEquations:
-        """Equations of pixels; see `fit_spectrum`."""
+        """Equations of pixels, whose arrays are arranged as the design's.
+
+        Parameters
+        ----------
+        design : SplineDesign
+            Places of the pixels.
+        response : ndarray
+            What a pixel collects of a spectrum of value 1.
+        weight : ndarray
+            Weight in the fit; 0 leaves a pixel out. Slots that hold none have 0.
+        """
         weighted = weight * response
         return cls(design, weighted, design.normal(weighted * response))
 
@@ -192,36 +202,6 @@ class SplineEquations:
         if variance is not None:
             noise = self.design.normal(self.weighted**2 * variance)
         return SplineSpectrum(spectrum.coef, *_errors(self.factor, noise, self.design.count))
-
-
-def fit_spectrum(
-    design: SplineDesign,
-    response: Array,
-    value: Array,
-    weight: Array,
-    variance: Array | None = None,
-    errors: bool = True,
-) -> SplineSpectrum:
-    """Fit a spectrum to pixels; their arrays are arranged as the design's.
-
-    Parameters
-    ----------
-    design : SplineDesign
-        The splines at the pixels.
-    response : ndarray
-        What a pixel collects of the spectrum at its place.
-    value : ndarray
-        Its signal.
-    weight : ndarray
-        Weight in the fit; 0 leaves a pixel out. Slots that hold none have 0.
-    variance : ndarray, optional
-        Variance of the signal, where `weight` is not its inverse.
-    errors : bool
-        Whether variances are needed; else they are NaN.
-    """
-    equations = SplineEquations.of(design, response, weight)
-    spectrum = equations.spectrum(value)
-    return equations.with_errors(spectrum, variance) if errors else spectrum
 
 
 def normal_with_penalty(normal: Array, strength: float) -> Array:

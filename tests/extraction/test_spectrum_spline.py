@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soxs_recipes.algorithms.spectrum_spline import SplineDesign, fit_spectrum
+from soxs_recipes.algorithms.spectrum_spline import SplineDesign, SplineEquations
 from soxs_recipes.algorithms.uniform_splines import at_places, spline_basis
 
 BINS, LINE_PX, SIGMA_PX = 400, 200.3, 1.27
@@ -24,12 +24,13 @@ def pixels(phase, tilt):
     return place.ravel(), np.tile(PROFILE, BINS)
 
 
-def fitted(design, response, value, weight, *variance, **options):
+def fitted(design, response, value, weight, *variance, errors=True):
     """Fit of flat arrays of pixels."""
     arrays = (response, value, weight, *variance)
     response, value, weight, *variance = (design.pixels.arranged(array) for array in arrays)
-    weight = np.where(design.pixels.filled, weight, 0)
-    return fit_spectrum(design, response, value, weight, *variance, **options)
+    equations = SplineEquations.of(design, response, np.where(design.pixels.filled, weight, 0))
+    spectrum = equations.spectrum(value)
+    return equations.with_errors(spectrum, *variance) if errors else spectrum
 
 
 @settings(deadline=None, max_examples=20)

@@ -17,9 +17,9 @@ def one_pool(environment: Mapping[str, str]) -> bool:
     """Let all threads share one pool of memory, and keep what is freed for what comes next.
 
     By default every thread keeps what it has freed for itself, and arrays of some megabytes are
-    asked of the kernel anew each time, which fills them with zeros: a tenth of the time of a sky
-    subtraction, and 80 to 200 MB. It has to be said before threads are started. Other C libraries
-    than glibc, and processes whose user has set variables of glibc's, are left as they are.
+    asked of the kernel anew each time, which fills them with zeros: some per cent of the time of a
+    sky subtraction, and 70 to 220 MB. It has to be said before threads are started. Other C
+    libraries than glibc, and processes whose user has set variables of glibc's, are left alone.
 
     Returns
     -------
